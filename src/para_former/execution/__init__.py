@@ -1,0 +1,5 @@
+"""Ways to compute the function of a network. Each answers to `reference`, the plain loop."""
+
+from para_former.execution.reference import reference
+
+__all__ = ["reference"]

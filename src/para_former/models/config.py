@@ -1,0 +1,103 @@
+"""The one description of a Para-Former: sizes, shape of the parallelism, and the options the paper leaves open.
+
+Only numbers and choices live here; what they mean in computation is `layers.py` and `para_former.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from para_former.errors import InputError
+
+Pool = Literal["cls", "mean"]
+Merge = Literal["sum", "mean", "residual"]
+Residual = Literal["standard", "normed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Para-Former-m-n: n transformer modules as n/m parallel branches of depth m. m = n is an ordinary ViT."""
+
+    depth: int = 1
+    """m: modules in series in one branch"""
+    layers: int = 6
+    """n: modules in all branches together, a multiple of depth"""
+    image_size: int | tuple[int, int] = 32
+    """pixels, one number or (height, width); a multiple of patch_size"""
+    patch_size: int = 4
+    """pixels along the side of one square patch"""
+    in_channels: int = 3
+    """colour channels of the image"""
+    width: int = 192
+    """D: numbers in one token"""
+    heads: int = 3
+    """h: attention heads in one module; divides width"""
+    mlp_ratio: float = 4.0
+    """hidden width of the MLP over width"""
+    num_classes: int = 10
+    """logits; 0 leaves the head out and returns the read-out itself"""
+    pool: Pool = "cls"
+    """read-out: the class token, or the mean of all tokens (then there is no class token)"""
+    merge: Merge = "sum"
+    """how branches meet: their sum (the paper), their mean, or x + sum of what each adds to x"""
+    residual: Residual = "standard"
+    """what a module adds to: its input, or its input after the norm (the authors' later code)"""
+    dropout: float = 0.0
+    """probability, after the positions, after attention and in the MLP"""
+    attention_dropout: float = 0.0
+    """probability, on the attention weights"""
+    drop_path: float = 0.0
+    """stochastic depth of the last level, drawn per branch and image; level i of m has (i + 1)/m of it"""
+    head_dropout: float = 0.0
+    """probability, on the read-out before the head"""
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "layers", "patch_size", "in_channels", "width", "heads"):
+            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _expect(self.layers % self.depth == 0, "layers", f"a multiple of depth {self.depth}", self.layers)
+        _expect(self.width % self.heads == 0, "width", f"a multiple of heads {self.heads}", self.width)
+        for side in self.image_shape:
+            fits = side >= 1 and side % self.patch_size == 0
+            _expect(fits, "image_size", f"a multiple of patch_size {self.patch_size}", self.image_size)
+        _expect(self.num_classes >= 0, "num_classes", "at least 0", self.num_classes)
+        _expect(self.mlp_width >= 1, "mlp_ratio", "large enough for one hidden unit", self.mlp_ratio)
+        for name in ("dropout", "attention_dropout", "drop_path", "head_dropout"):
+            _expect(0 <= getattr(self, name) < 1, name, "a probability in [0, 1)", getattr(self, name))
+        for name, choices in (("pool", Pool), ("merge", Merge), ("residual", Residual)):
+            expected = choices.__args__
+            _expect(getattr(self, name) in expected, name, f"one of {', '.join(expected)}", getattr(self, name))
+
+    @property
+    def branches(self) -> int:
+        """n/m: branches that run side by side."""
+        return self.layers // self.depth
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else tuple(self.image_size)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        height, width = self.image_shape
+        return height // self.patch_size, width // self.patch_size
+
+    @property
+    def tokens(self) -> int:
+        """T: patches, and the class token where there is one."""
+        rows, columns = self.grid
+        return rows * columns + (self.pool == "cls")
+
+    @property
+    def mlp_width(self) -> int:
+        """Hidden units of one MLP."""
+        return int(self.width * self.mlp_ratio)
+
+    def drop_path_at(self, level: int) -> float:
+        """Linear rule of stochastic depth (Huang et al. 2016, Sec. 3): level i drops with (i + 1)/m of the rate."""
+        return self.drop_path * (level + 1) / self.depth
+
+
+def _expect(holds: bool, name: str, expected: str, found: object) -> None:
+    if not holds:
+        raise InputError(f"{name}: expected {expected}, found {found!r}")

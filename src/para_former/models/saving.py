@@ -1,0 +1,72 @@
+"""A network as a folder: `model.safetensors` (weights) beside `config.json` (its `ModelConfig`). No pickles.
+
+Both files are written beside and renamed; the weights come last, so a folder with weights is whole.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from para_former.errors import InputError
+from para_former.models.config import ModelConfig
+from para_former.models.para_former import ParaFormer
+from para_former.records import write_atomically
+
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+
+
+def save(model: ParaFormer, folder: str | Path) -> None:
+    """Write `model` to `folder`, made if it does not exist."""
+    folder = Path(folder)
+    write_atomically(folder / CONFIG_FILE, (json.dumps(asdict(model.config), indent=2) + "\n").encode())
+    write_tensors(folder / WEIGHTS_FILE, model.state_dict())
+
+
+def load(folder: str | Path) -> ParaFormer:
+    """The network that `save` wrote to `folder`, on the CPU and in evaluation mode."""
+    folder = Path(folder)
+    try:
+        fields = json.loads((folder / CONFIG_FILE).read_text())
+        fields["image_size"] = (
+            fields["image_size"] if isinstance(fields["image_size"], int) else tuple(fields["image_size"])
+        )
+        config = ModelConfig(**fields)
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no {CONFIG_FILE} there; expected a folder that a run or pf.save wrote") from None
+    except (json.JSONDecodeError, KeyError, TypeError, InputError) as error:
+        raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
+    model = ParaFormer(config)
+    weights = read_tensors(folder / WEIGHTS_FILE)
+    load_weights(model, weights, folder / WEIGHTS_FILE)
+    return model.eval()
+
+
+def load_weights(model: ParaFormer, weights: dict[str, Tensor], source: Path) -> None:
+    """Put `weights` into `model`: the same names and shapes, or an error that names the first that differs."""
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        wanted, found = (list(side[name].shape) if name in side else "none" for side in (expected, weights))
+        if wanted != found:
+            raise InputError(f"{source}: tensor {name!r}: expected shape {wanted}, found {found}")
+    model.load_state_dict(weights)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """A safetensors file, written beside and renamed."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save_tensors(tensors, metadata))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU."""
+    try:
+        return load_tensors(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected weights in safetensors format") from None
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a whole safetensors file: {error}") from None

@@ -1,0 +1,76 @@
+"""The same weights under other names: timm's ViT and back, and a choice of branches out of a network.
+
+A rename table with every key consumed and every shape checked. Module i of branch j is timm's block j*m + i, so a
+serial ViT of n blocks is exactly Para-Former-n-n.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from para_former.errors import InputError
+from para_former.models.config import ModelConfig
+from para_former.models.para_former import ParaFormer
+
+TIMM_NAMES = {
+    "embed.cls_token": "cls_token",
+    "embed.pos_embed": "pos_embed",
+    "embed.proj.weight": "patch_embed.proj.weight",
+    "embed.proj.bias": "patch_embed.proj.bias",
+}  # the rest, outside the levels (norm, fc_norm, head), has the same name on both sides
+
+
+def timm_names(name: str, config: ModelConfig) -> list[str]:
+    """Where one of our parameters lives in timm: one name, or for a parameter of a level one name per branch."""
+    if match := re.fullmatch(r"levels\.(\d+)\.(.+)", name):
+        level, rest = int(match[1]), match[2]
+        return [f"blocks.{branch * config.depth + level}.{rest}" for branch in range(config.branches)]
+    return [TIMM_NAMES.get(name, name)]
+
+
+def to_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """State dict of a `ParaFormer` -> state dict of timm's `VisionTransformer` with `layers` blocks."""
+    renamed = {}
+    for name, tensor in weights.items():
+        parts = tensor if name.startswith("levels.") else [tensor]
+        renamed.update(zip(timm_names(name, config), parts, strict=True))
+    return renamed
+
+
+def from_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """State dict of timm's `VisionTransformer` -> state dict of `ParaFormer(config)`; n blocks become n/m branches."""
+    with torch.device("meta"):
+        expected = ParaFormer(config).state_dict()
+    sources = {name: timm_names(name, config) for name in expected}
+    known = {source for names in sources.values() for source in names}
+    network = f"Para-F-{config.depth}-{config.layers} with read-out {config.pool!r}"
+    if extra := sorted(set(weights) - known):
+        raise InputError(f"weights: {extra[0]!r} has no place in {network} ({len(extra)} such names)")
+    if missing := sorted(known - set(weights)):
+        raise InputError(f"weights: {missing[0]!r} is missing for {network} ({len(missing)} such names)")
+    renamed = {}
+    for name, names in sources.items():
+        parts = [weights[source] for source in names]
+        renamed[name] = torch.stack(parts) if name.startswith("levels.") else parts[0]
+        if renamed[name].shape != expected[name].shape:
+            wanted, found = list(expected[name].shape), list(renamed[name].shape)
+            raise InputError(f"weights: {names[0]!r} as {name}: expected shape {wanted}, found {found}")
+    return renamed
+
+
+def select_branches(model: ParaFormer, branches: Sequence[int]) -> ParaFormer:
+    """A new network of the given branches, in the given order, with copies of their weights."""
+    config = model.config
+    for branch in branches:
+        if not 0 <= branch < config.branches:
+            raise InputError(f"branches: expected numbers from 0 to {config.branches - 1}, found {branch}")
+    if not branches:
+        raise InputError("branches: expected at least one, found none")
+    chosen = ParaFormer(replace(config, layers=len(branches) * config.depth)).to(model.embed.pos_embed)
+    weights = model.state_dict()
+    index = torch.tensor(list(branches), device=model.embed.pos_embed.device)
+    chosen.load_state_dict({k: v[index] if k.startswith("levels.") else v for k, v in weights.items()})
+    return chosen.train(model.training)

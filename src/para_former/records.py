@@ -1,0 +1,113 @@
+"""Records: what was run or measured, under which conditions, as one JSON object a line.
+
+A record is a plain dict with a ``kind`` and JSON values. This file stamps, writes and reads records; it knows no
+torch model and imports no torch, so that a report can be rebuilt on a machine without it. Kinds in use:
+
+``run``      the first line of a training record: configuration, environment, data split
+``epoch``    one line per epoch: losses, validation accuracy, learning rate, images/s
+``test``     the single evaluation of the test split, after training
+``latency``  one timing comparison of two networks in one interleaved run
+"""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from para_former.errors import InputError
+
+Record = dict[str, Any]
+PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
+
+
+def environment() -> Record:
+    """Hardware, versions, commit and time (UTC) of this process: the conditions that every number travels with."""
+    return {
+        "hardware": {"cpu": _cpu_name(), "cores": os.cpu_count(), "machine": platform.machine()},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "commit": _commit(),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` beside ``path``, flush it to the disk and rename it into place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Replace the record file at ``path`` by ``records``."""
+    write_atomically(path, "".join(json.dumps(record) + "\n" for record in records).encode())
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Add one line to the record file at ``path``, on the disk when this returns."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        file.write(json.dumps(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_records(path: Path) -> list[Record]:
+    """All records of one file; a last line cut off by a killed process is dropped, any other bad line refused."""
+    lines = Path(path).read_text().split("\n")
+    records = []
+    for number, line in enumerate(lines[:-1], start=1):  # a whole file ends with a newline, so the last piece is empty
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            raise InputError(f"{path}: line {number} is not JSON; expected one record a line") from None
+    return records
+
+
+def find_records(roots: Iterable[Path]) -> Iterator[tuple[Path, list[Record]]]:
+    """Every record file (``*.jsonl``) at or below ``roots``, in sorted order, with its records."""
+    for root in roots:
+        root = Path(root)
+        if not root.exists():
+            raise InputError(f"{root}: no such file or folder; expected a run, a record file or a folder of them")
+        for path in [root] if root.is_file() else sorted(root.rglob("*.jsonl")):
+            yield path, read_records(path)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _commit() -> str:
+    """The commit of the source tree this package runs from, ``+`` where tracked files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+" if dirty else "")
