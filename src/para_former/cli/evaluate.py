@@ -1,0 +1,51 @@
+"""`para-former evaluate RUN`: accuracy of a trained network on one split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from para_former.cli.parsing import parse
+from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.evaluation import classify
+from para_former.models import load
+from para_former.records import Record
+from para_former.training.loop import EVALUATION_BATCH, pick_device, run_line
+
+
+@dataclass(frozen=True)
+class Options:
+    """Accuracy of a trained network on one split."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """folder of a finished run"""
+    split: Literal["train", "validation", "test"] = "test"
+    """which images"""
+    data_root: Path | None = None
+    """folder of the data sets; $PARA_FORMER_DATA or ./data when left out"""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
+
+
+def run(arguments: list[str], console: Console) -> Record:
+    options = parse(Options, arguments, "evaluate")
+    line, device = run_line(options.run), pick_device(options.device)
+    model = load(options.run).to(device)
+    dataset = load_dataset(line["dataset"], options.data_root)
+    split = DeviceSplit.from_split(getattr(dataset, options.split), device)
+    batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
+    figures = classify(model, batches, dataset.spec.num_classes)
+    console.print(
+        f"{line['model']} on {dataset.spec.title}, {options.split} split, {figures['images']:,} images: "
+        f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %, loss {figures['loss']:.4f}",
+        highlight=False,
+    )
+    table = Table("class", "top-1, %", box=None)
+    ranked = sorted(zip(figures["per_class_top1"], dataset.spec.classes, strict=True), key=lambda pair: -(pair[0] or 0))
+    for accuracy, name in ranked:
+        table.add_row(name, "no images" if accuracy is None else f"{accuracy:.1f}")
+    console.print(table)
+    return {"run": str(options.run), "split": options.split, "classes": list(dataset.spec.classes), **figures}

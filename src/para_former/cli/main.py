@@ -1,0 +1,64 @@
+"""The command `para-former`: find the command's file, run it, turn what happens into text or JSON and an exit code.
+
+0 done; 1 failed; 2 bad input, told in one line. A traceback appears only with --debug.
+"""
+
+import importlib
+import json
+import sys
+
+from rich.console import Console
+
+from para_former.errors import InputError
+
+COMMANDS = {
+    "train": "train one network on one data set",
+    "evaluate": "accuracy of a trained network on a split",
+    "predict": "classes of image files, with probabilities",
+    "reproduce": "train and time the networks of one of the paper's tables, then report",
+    "report": "build the page of tables and plots from records",
+    "info": "networks, data sets, devices and versions",
+}
+USAGE = """usage: para-former COMMAND [options]
+
+{commands}
+
+para-former COMMAND --help lists its options with defaults. Every command also takes
+  --json    print the result as JSON on the standard output, all else on the standard error
+  --debug   show a traceback when something fails
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line; the exit code."""
+    flags = {flag: flag in arguments for flag in ("--json", "--debug")}
+    name, *rest = [argument for argument in arguments if argument not in flags] or ["--help"]
+    if name in ("-h", "--help"):
+        print(USAGE.format(commands="\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())), end="")
+        return 0
+    console = Console(stderr=flags["--json"], soft_wrap=True)
+    try:
+        if name not in COMMANDS:
+            raise InputError(f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}")
+        result = importlib.import_module(f"para_former.cli.{name}").run(rest, console)
+    except KeyboardInterrupt:
+        return _fail(name, "stopped; a run goes on from its last whole epoch with --resume", 1)
+    except Exception as error:
+        if flags["--debug"]:
+            raise
+        code = 2 if isinstance(error, InputError) else 1
+        message = str(error) if code == 2 else f"{type(error).__name__}: {error} (--debug shows where)"
+        return _fail(name, message, code)
+    if flags["--json"]:
+        print(json.dumps(result))
+    return 0
+
+
+def _fail(name: str, message: str, code: int) -> int:
+    print(f"para-former {name}: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def entry_point() -> None:
+    """What the installed script calls."""
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""Flags of a command from the fields of a dataclass (tyro), with mistakes told in one line like all other bad input."""
+
+import contextlib
+import io
+import sys
+from typing import TypeVar
+
+import tyro
+
+from para_former.errors import InputError
+
+Options = TypeVar("Options")
+
+
+def parse(options: type[Options], arguments: list[str], command: str, default: Options | None = None) -> Options:
+    """`arguments` as an instance of the dataclass `options`; `default` gives the values of flags left out."""
+    output = io.StringIO()
+    extra = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(output):
+            return tyro.cli(options, args=arguments, prog=f"para-former {command}", **extra)
+    except SystemExit as stop:
+        if not stop.code:  # --help has printed what was asked for
+            sys.exit(0)
+    raise InputError(_first_statement(output.getvalue()) + f" (see para-former {command} --help)") from None
+
+
+def _first_statement(box: str) -> str:
+    """The text above the first rule of tyro's error box."""
+    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
+    start = next((i for i, line in enumerate(lines) if line.endswith("─")), -1) + 1
+    statement = []
+    for line in lines[start:]:
+        if line.startswith("─"):
+            break
+        statement.append(line)
+    return " ".join(" ".join(statement).split())

@@ -1,0 +1,45 @@
+"""Counts that add up over batches, and the figures made of them. Accuracies are percent."""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from para_former.records import Record
+
+
+@dataclass
+class Counts:
+    """Sums over images: add batches with `add`, read figures with `figures`."""
+
+    num_classes: int
+    images: int = 0
+    top5: int = 0
+    loss: float = 0.0
+    confusion: Int64[Tensor, "true predicted"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.confusion = torch.zeros(self.num_classes, self.num_classes, dtype=torch.int64)
+
+    def add(self, logits: Float[Tensor, "batch classes"], labels: Int64[Tensor, " batch"]) -> None:
+        logits, labels = logits.float().cpu(), labels.cpu()
+        self.images += len(labels)
+        self.loss += F.cross_entropy(logits, labels, reduction="sum").item()
+        best = logits.topk(min(5, self.num_classes)).indices
+        self.top5 += (best == labels[:, None]).any(1).sum().item()
+        pairs = labels * self.num_classes + best[:, 0]
+        self.confusion += torch.bincount(pairs, minlength=self.num_classes**2).view_as(self.confusion)
+
+    def figures(self) -> Record:
+        """loss (mean cross-entropy, nats), top1 and top5; per_class_top1 is None for a class without images."""
+        right, total = self.confusion.diagonal(), self.confusion.sum(1)
+        return {
+            "images": self.images,
+            "loss": self.loss / self.images,
+            "top1": 100 * right.sum().item() / self.images,
+            "top5": 100 * self.top5 / self.images,
+            "per_class_top1": [100 * r / t if t else None for r, t in zip(right.tolist(), total.tolist(), strict=True)],
+            "confusion": self.confusion.tolist(),
+        }

@@ -1,0 +1,282 @@
+"""Records, sorted into experiments: one data set, one recipe, one number of epochs, and the networks trained there.
+
+A network's runs in one experiment differ in nothing but the seed; where a model was trained under several
+settings, each makes an experiment of its own. Here record lines are checked and grouped, and means are taken; nothing
+is drawn or formatted.
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from para_former.errors import InputError
+from para_former.records import Record
+from para_former.reports import paper
+
+REQUIRED = {
+    "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
+    "epoch": "epoch validation_top1 images_per_second",
+    "test": "epoch top1 classes per_class_top1 confusion samples",
+    "latency": "model depth layers dataset batch tokens width threads device dtype peer ours_ms peer_ms ratio "
+    "relative_error environment",
+}
+NAMED = frozenset({"model", "dataset", "recipe", "epochs", "seed"})
+"""fields of a configuration that name a run; every other one is a setting"""
+OURS = "para_former"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its `run` line, its `epoch` lines by number, and its `test` line where there is one."""
+
+    path: str
+    line: Record
+    epochs: dict[int, Record] = field(default_factory=dict)
+    test: Record | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        return max(self.epochs, default=0)
+
+    @property
+    def top1(self) -> float | None:
+        """Test accuracy, percent, of the last epoch; None where that was not measured."""
+        complete = self.test is not None and self.test["epoch"] == self.line["epochs"]
+        return float(self.test["top1"]) if complete else None
+
+    @property
+    def state(self) -> str:
+        """Why there is no accuracy; empty where there is one."""
+        if self.top1 is not None:
+            return ""
+        if self.last_epoch < self.line["epochs"]:
+            return f"training unfinished, epoch {self.last_epoch} of {self.line['epochs']}"
+        return "trained, not tested after the last epoch"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the network is built and trained, each value as JSON text."""
+        fields = {**self.line["config"], **self.line["model_config"]}
+        return {key: json.dumps(fields[key], sort_keys=True) for key in sorted(fields.keys() - NAMED)}
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row of a table: a network, its runs over seeds, and its latency beside a serial network of as many layers."""
+
+    model: str
+    depth: int
+    layers: int
+    paper_top1: float | None
+    runs: tuple[Run, ...]
+    latency: Record | None
+
+    @property
+    def label(self) -> str:
+        return network_label(self.model, self.depth, self.layers)
+
+    @property
+    def family(self) -> str:
+        """The name without the shape: networks of one family differ in depth and layers alone."""
+        return self.model.replace(f"{self.depth}_{self.layers}", "", 1) if self.model.startswith(OURS) else self.model
+
+    @property
+    def tested(self) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if run.top1 is not None)
+
+    @property
+    def top1(self) -> float | None:
+        """Mean test accuracy over the runs, percent."""
+        return statistics.fmean(run.top1 for run in self.tested) if self.tested else None
+
+    @property
+    def spread(self) -> float | None:
+        """Sample standard deviation over the runs, percentage points; None for fewer than two."""
+        return statistics.stdev(run.top1 for run in self.tested) if len(self.tested) > 1 else None
+
+    @property
+    def seeds(self) -> int:
+        return len({run.line["seed"] for run in self.tested})
+
+    @property
+    def parameters(self) -> int | None:
+        return self.runs[0].line["parameters"] if self.runs else None
+
+    @property
+    def middle_run(self) -> Run | None:
+        """The tested run of median accuracy (the lower one of an even number)."""
+        return (
+            sorted(self.tested, key=lambda run: (run.top1, run.path))[(len(self.tested) - 1) // 2]
+            if self.tested
+            else None
+        )
+
+    @property
+    def serial(self) -> bool:
+        """m = n: one branch, an ordinary ViT."""
+        return self.depth == self.layers
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The networks of one data set, one recipe and one number of epochs; the paper's eight always among them.
+
+    `variant` names the settings that tell experiments apart where a model was trained under several.
+    """
+
+    dataset: str
+    recipe: str
+    epochs: int
+    variant: str
+    networks: tuple[Network, ...]
+
+    @property
+    def name(self) -> str:
+        """Recipe, epochs and variant in words."""
+        return ", ".join(filter(None, [f"recipe {self.recipe}", f"{self.epochs} epochs", self.variant]))
+
+    @property
+    def measured(self) -> tuple[Network, ...]:
+        """The networks with a test accuracy."""
+        return tuple(network for network in self.networks if network.tested)
+
+    @property
+    def best(self) -> Network | None:
+        """The network of highest mean test accuracy."""
+        return max(self.measured, key=lambda network: network.top1, default=None)
+
+
+def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], list[Record]]:
+    """All training runs and all latency records, in the order of their paths; lines of other kinds are not read."""
+    runs, latencies = [], []
+    for path, records in sorted(records_by_path.items()):
+        run = None
+        for record in records:
+            kind = record.get("kind") if isinstance(record, dict) else None
+            if kind in REQUIRED:
+                _require(path, kind, record)
+            if kind == "run":
+                run = Run(path, record)
+                runs.append(run)
+            elif kind == "latency":
+                latencies.append(record)
+            elif kind in ("epoch", "test"):
+                if run is None:
+                    raise InputError(f"{path}: expected a run line before the first {kind} line, found none")
+                if kind == "epoch":
+                    run.epochs[record["epoch"]] = record
+                elif run.test is None:
+                    run = runs[-1] = Run(path, run.line, run.epochs, record)
+    return runs, latencies
+
+
+def experiments(runs: Iterable[Run], latencies: Iterable[Record]) -> list[Experiment]:
+    """The runs by data set (the paper's first), recipe, epochs and variant, with the latencies that belong to them."""
+    latencies, found = list(latencies), []
+    by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"]))
+    for key in sorted(by_recipe, key=lambda key: (dataset_order(key[0]), key)):
+        members = by_recipe[key]
+        varied = _varied(members)
+        by_variant = _grouped(members, lambda run, varied=varied: _wording(run.settings, varied))
+        found += [_experiment(*key, variant, by_variant[variant], latencies) for variant in sorted(by_variant)]
+    return found
+
+
+def dataset_order(dataset: str) -> int:
+    """Place of a data set on the page: as in the paper, then the others."""
+    known = list(paper.TITLES)
+    return known.index(dataset) if dataset in known else len(known)
+
+
+def network_label(model: str, depth: int, layers: int) -> str:
+    """`Para-F-1-6` for para_former_1_6, with what else the name says behind it; other names as they are."""
+    if not model.startswith(OURS):
+        return model
+    return f"Para-F-{depth}-{layers} {model.removeprefix(OURS).replace(f'{depth}_{layers}', '', 1).strip('_')}".strip()
+
+
+def _experiment(
+    dataset: str, recipe: str, epochs: int, variant: str, runs: list[Run], latencies: list[Record]
+) -> Experiment:
+    timings = _comparable([latency for latency in latencies if latency["dataset"] == dataset])
+    published = paper.trained_from_scratch(dataset)
+    by_model: dict[tuple, list[Run]] = {(m, n, f"para_former_{m}_{n}"): [] for m, n in paper.NETWORKS}
+    by_model |= _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
+    networks = [
+        Network(
+            model=model,
+            depth=depth,
+            layers=layers,
+            paper_top1=published.get((depth, layers)) if model.startswith(OURS) else None,
+            runs=tuple(by_model[depth, layers, model]),
+            latency=_latency(model, by_model[depth, layers, model], timings),
+        )
+        for depth, layers, model in sorted(by_model, key=_network_order)
+    ]
+    return Experiment(dataset, recipe, epochs, variant, tuple(networks))
+
+
+def _grouped(runs: Iterable[Run], key: Callable[[Run], Any]) -> dict[Any, list[Run]]:
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups
+
+
+def _network_order(key: tuple[int, int, str]) -> tuple:
+    shape = key[:2]
+    return (paper.NETWORKS.index(shape) if shape in paper.NETWORKS else len(paper.NETWORKS), key)
+
+
+def _varied(runs: list[Run]) -> list[str]:
+    """The names of the settings in which runs of one and the same model differ."""
+    names = set()
+    for members in _grouped(runs, lambda run: run.line["model"]).values():
+        settings = [run.settings for run in members]
+        names |= {name for each in settings for name in each if len({other.get(name) for other in settings}) > 1}
+    return sorted(names)
+
+
+def _wording(settings: dict[str, str], names: list[str]) -> str:
+    return ", ".join(f"{name} {settings.get(name, 'unset')}" for name in names).replace('"', "")
+
+
+def conditions(latency: Record) -> tuple:
+    """What two latencies must share to stand in one table: batch size first, then device, precision and machine."""
+    hardware = json.dumps(latency["environment"].get("hardware", {}), sort_keys=True)
+    return latency["batch"], latency["device"], latency["dtype"], latency["threads"], hardware
+
+
+def _comparable(latencies: list[Record]) -> list[Record]:
+    """The latencies under one set of conditions: those with the smallest batch, and among them the most networks."""
+    groups: dict[tuple, list[Record]] = {}
+    for latency in latencies:
+        groups.setdefault(conditions(latency), []).append(latency)
+    if not groups:
+        return []
+    return groups[min(groups, key=lambda key: (key[0], -len({each["model"] for each in groups[key]}), key))]
+
+
+def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | None:
+    """The comparison for this network that is least favourable to us, where several were measured."""
+    shape = runs[0].line["model_config"] if runs else {}
+    fitting = [each for each in latencies if each["model"] == model and _same_shape(each, shape)]
+    return min(fitting, key=lambda each: (each["ratio"]["median"], json.dumps(each, sort_keys=True)), default=None)
+
+
+def _same_shape(latency: Record, model_config: Record) -> bool:
+    """Whether a latency was measured at the width and at the number of patches of a trained network."""
+    if not {"width", "image_size", "patch_size"} <= model_config.keys():
+        return True
+    size, patch = model_config["image_size"], model_config["patch_size"]
+    height, width = size if isinstance(size, (list, tuple)) else (size, size)
+    patches = (height // patch) * (width // patch)
+    return latency["width"] == model_config["width"] and latency["tokens"] in (patches, patches + 1)
+
+
+def _require(path: str, kind: str, record: Record) -> None:
+    missing = [name for name in REQUIRED[kind].split() if name not in record]
+    if missing:
+        raise InputError(f"{path}: expected {missing[0]!r} in every {kind} line, found one without it")

@@ -1,0 +1,176 @@
+"""The report: every experiment found in a set of records, as an HTML page and as Markdown, and their way to the disk.
+
+Order and wording of the sections live here; numbers come from `experiments`, cells from `tables`, sentences from
+`findings`, drawings from `plots`. The page depends on the records alone: the same records give the same bytes.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from para_former.errors import InputError
+from para_former.records import Record, find_records, write_atomically
+from para_former.reports import findings, paper, plots, tables
+from para_former.reports.document import (
+    Block,
+    Contents,
+    Figure,
+    Grid,
+    Heading,
+    Paragraph,
+    Points,
+    Samples,
+    html_page,
+    markdown_page,
+)
+from para_former.reports.experiments import Experiment, Network, Run, collect, experiments
+
+INTRODUCTION = (
+    "Para-F-m-n is a vision transformer whose n modules stand as n/m parallel branches, each m modules deep: all "
+    "branches read the same embedded image, their outputs are summed, normalised and classified. Its sequential "
+    "depth, the number of modules that must wait for one another, is m; with m = n it is an ordinary serial ViT, with "
+    "m = 1 no module waits for another."
+)
+ORIGIN = (
+    "Every measured number below is read from a record of a run; what has no record reads “not measured”. Figures "
+    f"marked as the paper's are from Tables 2 and 3 of {paper.SOURCE}."
+)
+
+
+def write_report(roots: Sequence[Path], output: Path) -> tuple[Path, Path]:
+    """Write `report.html` and `report.md` into the folder `output` from all records at or below `roots`."""
+    files = {Path(path).resolve(): records for path, records in find_records(roots)}
+    if not any(files.values()):
+        raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
+    if Path(output).is_file():
+        raise InputError(f"{output}: expected a folder to write the report into, found a file")
+    base = os.path.commonpath([_folder(Path(root)) for root in roots])
+    records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
+    written = Path(output) / "report.html", Path(output) / "report.md"
+    blocks = document(records)
+    for path, render in zip(written, (html_page, markdown_page), strict=True):
+        write_atomically(path, render(blocks).encode())
+    return written
+
+
+def build_page(records_by_path: Mapping[str, list[Record]]) -> str:
+    """The report as one self-contained HTML page."""
+    return html_page(document(records_by_path))
+
+
+def build_markdown(records_by_path: Mapping[str, list[Record]]) -> str:
+    """The report as Markdown, without the drawings."""
+    return markdown_page(document(records_by_path))
+
+
+def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
+    """All blocks of the report."""
+    runs, latencies = collect(records_by_path)
+    title = Heading(1, "Para-Former: accuracy and latency, measured")
+    blocks: list[Block] = []
+    for dataset, members in groupby(experiments(runs, latencies), key=lambda experiment: experiment.dataset):
+        blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
+        for experiment in members:
+            blocks += _experiment(experiment)
+    blocks += _conditions(runs, latencies)
+    contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
+    return [title, Paragraph(INTRODUCTION), Paragraph(ORIGIN), contents, *blocks]
+
+
+def _folder(root: Path) -> Path:
+    root = root.resolve()
+    return root if root.is_dir() else root.parent
+
+
+def _paper_says(dataset: str) -> str:
+    if dataset not in paper.TABLE_1:
+        return "The paper does not use this data set."
+    sizes = paper.TABLE_1[dataset]
+    return (
+        f"The paper's Table 1 gives {sizes['classes']} classes and {sizes['train']:,} / {sizes['validation']:,} / "
+        f"{sizes['test']:,} images to train, validate and test. {paper.MISPRINTS.get(dataset, '')} A serial ViT of 12 "
+        f"layers, fine-tuned there from ImageNet weights, reaches {paper.TABLE_4[dataset]:.2f} % (Table 4); the "
+        "paper's other figures are of networks trained from scratch."
+    )
+
+
+def _experiment(experiment: Experiment) -> Iterator[Block]:
+    yield Heading(3, experiment.name[0].upper() + experiment.name[1:])
+    yield tables.accuracy_table(experiment)
+    yield Points(tuple(findings.findings(experiment)))
+    drawings = [
+        ("Accuracy against layers.", plots.accuracy_against_layers, findings.gain),
+        ("Accuracy against latency.", plots.accuracy_against_latency, findings.trade),
+        ("Learning curves.", plots.learning_curves, findings.course),
+    ]
+    figures = [(title, draw(experiment), finding) for title, draw, finding in drawings]
+    yield Grid("figures", tuple(Figure((svg,), title, finding(experiment)) for title, svg, finding in figures if svg))
+    if experiment.best:
+        yield from _classes(experiment, experiment.best, experiment.best.middle_run)
+
+
+def _classes(experiment: Experiment, network: Network, run: Run) -> Iterator[Block]:
+    """Accuracy of each class, and images of a few classes, as the paper's Figures 4 and 5."""
+    classes, top1, confusion = (run.test[name] for name in ("classes", "per_class_top1", "confusion"))
+    ranked = sorted((k for k in range(len(classes)) if top1[k] is not None), key=lambda k: -top1[k])
+    best, middle, worst = (f"{top1[k]:.1f} % ({classes[k]})" for k in (ranked[0], ranked[len(ranked) // 2], ranked[-1]))
+    bars = Figure(
+        tuple(plots.class_accuracy(experiment, network, [classes[k] for k in ranked], [top1[k] for k in ranked])),
+        "Test accuracy of each class.",
+        f"From {best} down to {worst}; the middle class is at {middle}.",
+    )
+    samples = []
+    for rank, k in enumerate(ranked, start=1):
+        images = run.test["samples"].get(classes[k])
+        if images:
+            place = {1: "Best class", len(ranked): "Worst class"}.get(rank, f"Rank {rank} of {len(ranked)}")
+            title = f"{place}: {classes[k]}, {top1[k]:.1f} %."
+            samples.append(Samples(tuple(images), title, _mistaken(classes, confusion[k], k)))
+    runs = len(network.tested)
+    among = "" if runs == 1 else f", the {'middle' if runs % 2 else 'lower middle'} one of {runs} runs"
+    yield Heading(4, f"Class by class: {network.label}, seed {run.line['seed']}{among}")
+    if len(bars.panels) == 1:
+        yield Grid("samples", (bars, *samples))
+    else:
+        yield bars
+        yield Grid("samples", tuple(samples))
+
+
+def _mistaken(classes: list[str], row: list[int], index: int) -> str:
+    """What images of one class are most often taken for, from its row of the confusion matrix."""
+    wrong = [count * (column != index) for column, count in enumerate(row)]
+    most = max(range(len(wrong)), key=lambda column: wrong[column])
+    return f"Most often taken for {classes[most]}: {wrong[most]} of {sum(row)}." if wrong[most] else "Never mistaken."
+
+
+def _conditions(runs: list[Run], latencies: list[Record]) -> Iterator[Block]:
+    """What every number on the page depends on."""
+    yield Heading(2, "Conditions", anchor="conditions")
+    places = tables.number_places([*(run.line for run in runs), *latencies])
+    if runs:
+        yield Paragraph(
+            "The test split is read once, after the last epoch; the last epoch counts, not the best. Runs in one row "
+            "of a table share all settings but the seed."
+        )
+        ordered = experiments(runs, [])
+        yield Points(tuple(_settings(experiment) for experiment in ordered))
+        runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
+    yield tables.place_table(places)
+    if runs:
+        yield tables.run_table(runs, places)
+    if latencies:
+        yield tables.latency_table(latencies, places)
+
+
+def _settings(experiment: Experiment) -> str:
+    """The settings and splits that the runs of an experiment share."""
+    runs = [run for network in experiment.networks for run in network.runs]
+    first, *others = [run.settings for run in runs]
+    shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
+    settings = ", ".join(f"{key} {value}" for key, value in shared.items()).replace('"', "")
+    sizes = " or ".join(sorted({tables.split_sizes(run) for run in runs}))
+    return (
+        f"{tables.title(experiment.dataset)}, {experiment.name}: {sizes} images to train, validate and test; "
+        f"settings of all runs: {settings or 'none in common'}."
+    )

@@ -1,0 +1,275 @@
+"""Plots of experiments as SVG for the inside of a page: learning curves, accuracy against layers and latency, classes.
+
+Every plot takes its text colour from the page and its hues from the page's CSS variables, so light, dark and print need
+one drawing. The same numbers give the same bytes. matplotlib is imported only where it draws; nothing is measured here.
+"""
+
+import io
+import re
+import statistics
+import warnings
+from collections.abc import Callable, Sequence
+from html import escape
+from itertools import pairwise
+
+from para_former.reports import paper
+from para_former.reports.experiments import Experiment, Network
+from para_former.reports.findings import PREFIX, depth_one
+from para_former.reports.style import COLOURS
+
+WIDTH, HEIGHT = 5.2, 3.7
+"""inches of 72 units; small, so that text keeps its size on a phone"""
+FONT = 10.5
+CLASSES_PER_PANEL = 34
+Number = int | float
+MARKERS = {1: "o", 2: "s", 3: "^", 6: "D"}
+
+
+def learning_curves(experiment: Experiment) -> str | None:
+    """Validation top-1 against epoch: mean over seeds, the band from the lowest to the highest."""
+    curves = [(network, _curve(network)) for network in experiment.networks if any(run.epochs for run in network.runs)]
+    if not curves:
+        return None
+
+    def draw(axes) -> None:
+        ends = []
+        for network, curve in curves:
+            epochs, means = list(curve), [statistics.fmean(values) for values in curve.values()]
+            style = {"color": _colour(network), "alpha": _strength(network)}
+            axes.plot(epochs, means, linewidth=1.6, **style, **({"marker": "."} if len(epochs) == 1 else {}))
+            low, high = [min(values) for values in curve.values()], [max(values) for values in curve.values()]
+            axes.fill_between(epochs, low, high, color=style["color"], alpha=0.14, linewidth=0)
+            ends.append((epochs[-1], means[-1], network))
+        last = max(end[0] for end in ends)
+        axes.set_xlim(0, last)
+        _label_ends(axes, ends, last)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("epoch")
+        axes.set_title("validation top-1, %")
+
+    return _svg(f"Learning curves, {_name(experiment)}", draw, right=1.25)
+
+
+def accuracy_against_layers(experiment: Experiment) -> str | None:
+    """Test top-1 against n: depth 1 as a line, deeper networks as marked points, the paper's figures in grey."""
+    measured = experiment.measured
+    if not measured:
+        return None
+
+    def draw(axes) -> None:
+        published = paper.trained_from_scratch(experiment.dataset) if any(n.paper_top1 for n in measured) else {}
+        chain = sorted((n, top1) for (m, n), top1 in published.items() if m == 1)
+        axes.plot(
+            *zip(*chain, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1
+        ) if chain else None
+        for (m, n), top1 in published.items():
+            axes.plot(
+                n, top1, MARKERS[m], color=COLOURS["paper"][0], markerfacecolor="none", markersize=5.5, linewidth=1
+            )
+        ours = [[(network.layers, network.top1) for network in line] for line in depth_one(experiment)]
+        for line in ours:
+            axes.plot(*zip(*line, strict=True), color=COLOURS["depth-1"][0], linewidth=1.6)
+        for network in measured:
+            _point(axes, network.layers, network)
+        axes.set_xticks(sorted({n.layers for n in measured} | {n for _, n in published}))
+        axes.margins(x=0.06, y=0.1)
+        lines = [chain, *ours, *([(n, top1)] for (_, n), top1 in published.items())]
+        _label_points(axes, [(n.layers, n.top1, n) for n in measured], lines)
+        axes.set_xlabel("layers n")
+        axes.set_title("test top-1, %" + ("; grey: the paper, 500 epochs" if published else ""))
+
+    return _svg(f"Accuracy against layers, {_name(experiment)}", draw, right=0.55)
+
+
+def accuracy_against_latency(experiment: Experiment) -> str | None:
+    """Test top-1 against latency (logarithmic): a point is a network, its bar the serial one of as many layers."""
+    timed = [network for network in experiment.measured if network.latency]
+    if not timed:
+        return None
+
+    def draw(axes) -> None:
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+        axes.set_xscale("log")
+        for network in timed:
+            ours, peer = (network.latency[name]["median"] for name in ("ours_ms", "peer_ms"))
+            axes.plot([ours, peer], [network.top1] * 2, color=_colour(network), alpha=0.45, linewidth=1.2)
+            axes.plot(peer, network.top1, "|", color=_colour(network), alpha=0.8, markersize=9, markeredgewidth=1.4)
+            _point(axes, ours, network)
+        times = [network.latency[name]["median"] for network in timed for name in ("ours_ms", "peer_ms")]
+        axes.set_xlim(min(times) / 1.6, max(times) * 1.25)
+        axes.margins(y=0.12)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(times) / min(times) < 100 else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        medians = [
+            [(network.latency[name]["median"], network.top1) for name in ("ours_ms", "peer_ms")] for network in timed
+        ]
+        _label_points(axes, [(*line[0], network) for line, network in zip(medians, timed, strict=True)], medians)
+        axes.set_xlabel(f"latency at batch {timed[0].latency['batch']}, ms; bar: as many layers in series")
+        axes.set_title("test top-1, %")
+
+    return _svg(f"Accuracy against latency, {_name(experiment)}", draw, right=0.25)
+
+
+def class_accuracy(
+    experiment: Experiment, network: Network, classes: Sequence[str], top1: Sequence[Number]
+) -> list[str]:
+    """Top-1 of each class, in the order given, as horizontal bars over panels of equal scale."""
+    ranked = list(zip(top1, classes, strict=True))
+    panels = -(-len(ranked) // CLASSES_PER_PANEL)
+    size = -(-len(ranked) // panels)
+
+    def panel(part: list[tuple[Number, str]]) -> Callable:
+        def draw(axes) -> None:
+            axes.barh(range(len(part)), [value for value, _ in part], height=0.62, color=_colour(network), alpha=0.8)
+            for row, (value, _) in enumerate(part):
+                axes.text(value + 1.5, row, f"{value:.0f}", va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])
+            axes.set_yticks(range(len(part)), [_plain(label, 20) for _, label in part])
+            axes.set_ylim(len(part) - 0.4, -0.6)
+            axes.set_xlim(0, 108)
+            axes.set_xticks([0, 50, 100], ["0", "50", "100 %"])
+            axes.grid(visible=False)
+
+        return draw
+
+    parts = [ranked[start : start + size] for start in range(0, len(ranked), size)]
+    margins = {"left": 1.5, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
+    return [
+        _svg(f"Accuracy of each class {number}, {_name(experiment)}", panel(part), 0.19 * len(part) + 0.35, **margins)
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _curve(network: Network) -> dict[int, list[Number]]:
+    """Validation top-1 of every run that reached it, by epoch."""
+    curve: dict[int, list[Number]] = {}
+    for run in network.runs:
+        for number, epoch in run.epochs.items():
+            curve.setdefault(number, []).append(epoch["validation_top1"])
+    return dict(sorted(curve.items()))
+
+
+def _point(axes, x: Number, network: Network) -> None:
+    axes.errorbar(
+        x, network.top1, network.spread, color=_colour(network), fmt=_marker(network), markersize=6, elinewidth=1.2
+    )
+
+
+def _label_ends(axes, ends: list[tuple[int, Number, Network]], last: int) -> None:
+    """Names at the right edge beside the ends of the curves, moved apart where they would touch."""
+    height = axes.get_position().height * axes.figure.get_figheight() * 72
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    scale = height / (high - low)
+    ends = sorted(ends, key=lambda end: (end[1], end[2].label))
+    gap = min(FONT * 1.2, height / len(ends))
+    places: list[float] = []
+    for index, (_, value, _) in enumerate(ends):
+        floor = places[-1] + gap if places else 0.0
+        places.append(min(max((value - low) * scale, floor), height - gap * (len(ends) - 1 - index)))
+    for (epoch, value, network), place in zip(ends, places, strict=True):
+        line = {"color": _colour(network), "alpha": 0.5, "linewidth": 0.8, "clip_on": False, "linestyle": ":"}
+        edge = last * 1.025
+        axes.plot([epoch, last, edge], [value, value, low + place / scale], **line)
+        axes.annotate(_short(network), (edge, low + place / scale), (3, 0), textcoords="offset points", va="center",
+                      color=_colour(network), annotation_clip=False)  # fmt: skip
+
+
+def _label_points(axes, points: list[tuple[Number, Number, Network]], lines: list) -> None:
+    """Names beside points, at the first place around each that names, points and lines leave free, or nearly so."""
+    axes.autoscale_view()
+    to_page = axes.transData.transform
+    beyond = 1000
+    taken = [_box(axes.bbox.x0 - beyond / 2, 0, beyond, beyond), _box(WIDTH * 72 + beyond / 2, 0, beyond, beyond)]
+    taken += [_box(*to_page(point[:2]), 12, 12) for point in points]
+    for line in lines:
+        for start, end in pairwise([line[0], *line] if line else []):
+            (x0, y0), (x1, y1) = to_page(start), to_page(end)
+            taken += [_box(x0 + (x1 - x0) * part / 30, y0 + (y1 - y0) * part / 30, 5, 5) for part in range(31)]
+    for x, y, network in sorted(points, key=lambda point: (-point[1], point[2].label)):
+        page_x, page_y = to_page((x, y))
+        wide, tall = 0.6 * FONT * len(_short(network)), FONT
+        places = [(side * (wide / 2 + 8), rise) for rise in (0, 9, -9) for side in (1, -1)] + [(0, 13), (0, -13)]
+        boxes = [_box(page_x + dx, page_y + dy, wide, tall) for dx, dy in places]
+        covered = [sum(_overlap(box, other) for other in taken) for box in boxes]
+        choice = covered.index(min(covered))
+        taken.append(boxes[choice])
+        axes.annotate(_short(network), (x, y), places[choice], textcoords="offset points", ha="center", va="center",
+                      color=_colour(network), annotation_clip=False)  # fmt: skip
+
+
+def _box(x: Number, y: Number, wide: Number, tall: Number) -> tuple[float, float, float, float]:
+    return x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2
+
+
+def _overlap(one: tuple, other: tuple) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _name(experiment: Experiment) -> str:
+    return f"{experiment.dataset}, {experiment.name}"
+
+
+def _short(network: Network) -> str:
+    return _plain(network.label.removeprefix(PREFIX), 16)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Text on one line, shortened to what a label has room for."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _colour(network: Network) -> str:
+    return COLOURS[f"depth-{network.depth}" if network.depth in MARKERS else "depth-other"][0]
+
+
+def _marker(network: Network) -> str:
+    return MARKERS.get(network.depth, "v")
+
+
+def _strength(network: Network) -> float:
+    """Fewer layers, fainter ink: tells networks of one depth apart."""
+    return min(1.0, 0.4 + 0.6 * network.layers / 24)
+
+
+def _svg(
+    name: str, draw: Callable, height: float = HEIGHT, *, left=0.5, right=0.5, top=0.35, bottom=0.45, width=WIDTH
+) -> str:
+    """Draw on axes with the given margins, inches, and return one <svg> element for the inside of an HTML page."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    look = {
+        "svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False, "font.size": FONT,
+        "text.color": COLOURS["ink"][0], "axes.labelcolor": COLOURS["soft"][0], "xtick.color": COLOURS["soft"][0],
+        "ytick.color": COLOURS["soft"][0], "axes.edgecolor": COLOURS["rule"][0], "grid.color": COLOURS["rule"][0],
+        "axes.grid": True, "axes.axisbelow": True, "grid.linewidth": 0.8, "axes.spines.top": False,
+        "axes.spines.right": False, "axes.spines.left": False, "xtick.major.size": 0, "ytick.major.size": 0,
+        "axes.titlesize": FONT, "axes.titlelocation": "left", "axes.titlecolor": COLOURS["soft"][0],
+    }  # fmt: skip
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(look)
+        warnings.filterwarnings("ignore", message="Glyph")  # the page's fonts draw the text, not matplotlib's
+        figure = Figure(figsize=(width, height), dpi=72)
+        box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
+        draw(figure.add_axes(box))
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _inline(file.getvalue(), name)
+
+
+def _inline(svg: str, name: str) -> str:
+    """The <svg> element without prologue, metadata and group names; colours and fonts left to the page."""
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    opening = re.match(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", svg)
+    svg = f'<svg viewBox="{opening[1]}" role="img" aria-label="{escape(name)}">{svg[opening.end() :]}'
+    svg = re.sub(r"<g id=\"[^\"]*\"", "<g", svg).replace("xlink:href", "href")
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    for colour, (shade, _) in COLOURS.items():
+        svg = re.sub(rf"(fill|stroke): {shade}", rf"\1: var(--{colour})", svg)
+    return svg

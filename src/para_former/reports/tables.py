@@ -1,0 +1,190 @@
+"""The tables of a report: cells from experiments and records. A cell without a record behind it reads `not measured`.
+
+Numbers are formatted here and nowhere else; how a table looks is `document.py`, what it means is `findings.py`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from para_former.records import Record
+from para_former.reports import paper
+from para_former.reports.document import Cell, Table
+from para_former.reports.experiments import Experiment, Network, Run, conditions, network_label
+
+NOT_MEASURED = "not measured"
+
+
+def accuracy_table(experiment: Experiment) -> Table:
+    """One row a network: accuracy over seeds beside the paper's, latency beside that of as many layers in series."""
+    columns = ["Network", "Sequential depth", "Parameters", "Test top-1, %", "Seeds"]
+    published = any(network.paper_top1 is not None for network in experiment.networks)
+    if published:
+        columns.append(f"Paper, {paper.EPOCHS} epochs, %")
+    columns += ["This network, ms", "Serial, ms", "Speed-up"]
+    rows = []
+    for network in experiment.networks:
+        row = [
+            Cell(network.label),
+            Cell(str(network.depth)),
+            _measured(network.parameters, "{:,}"),
+            _accuracy(network, best=network is experiment.best),
+            _seeds(network),
+        ]
+        if published:
+            row.append(Cell("–" if network.paper_top1 is None else f"{network.paper_top1:.2f}"))
+        rows.append((*row, *_latency_cells(network.latency)))
+    return Table(_accuracy_caption(experiment), tuple(columns), frozenset(columns[1:]), tuple(rows))
+
+
+def number_places(records: Iterable[Record]) -> dict[str, int]:
+    """A number for each distinct hardware, versions and commit under which records were made."""
+    return {place: number for number, place in enumerate(sorted({_place(record) for record in records}), start=1)}
+
+
+def place_table(places: dict[str, int]) -> Table:
+    """Each numbered place: hardware, versions, commit."""
+    rows = []
+    for place, number in places.items():
+        hardware, versions, commit = json.loads(place)
+        rows.append((Cell(str(number)), Cell(listing(hardware)), Cell(listing(versions)), Cell(str(commit))))
+    caption = "Places: where networks were trained and timed. A + behind a commit: the source differed from it."
+    return Table(caption, ("Place", "Hardware", "Versions", "Commit"), frozenset(), tuple(rows))
+
+
+def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
+    """Every training run: what it was, how far it came, on which split and place, and the file that says so."""
+    columns = (
+        "Network",
+        "Data set",
+        "Recipe",
+        "Seed",
+        "Epochs",
+        "Test top-1, %",
+        "Images/s",
+        "Split",
+        "Place",
+        "Record",
+    )
+
+    def row(run: Run) -> tuple[Cell, ...]:
+        line, speeds = run.line, sorted(epoch["images_per_second"] for epoch in run.epochs.values())
+        return (
+            Cell(network_label(line["model"], line["depth"], line["layers"])),
+            Cell(title(line["dataset"])),
+            Cell(line["recipe"]),
+            Cell(str(line["seed"])),
+            Cell(f"{run.last_epoch} of {line['epochs']}"),
+            _measured(run.top1, "{:.2f}", run.state),
+            _measured(speeds[len(speeds) // 2] if speeds else None, "{:,.0f}"),
+            Cell(str(line["split"].get("hash", "unknown"))),
+            Cell(str(places[_place(line)])),
+            Cell(run.path),
+        )
+
+    caption = (
+        "Every training run. Images/s: median over its epochs. Split: hash of which images train and which validate."
+    )
+    numbers = frozenset({"Seed", "Epochs", "Test top-1, %", "Images/s", "Place"})
+    return Table(caption, columns, numbers, tuple(row(run) for run in runs))
+
+
+def latency_table(latencies: Sequence[Record], places: dict[str, int]) -> Table:
+    """Every latency record: both medians with quartiles, their ratio, and the conditions."""
+    texts = ("Network", "Data set", "Device")
+    numbers = ("Batch", "Tokens", "Width", "This network, ms", "Serial, ms", "Speed-up", "Relative error", "Place")
+
+    def row(each: Record) -> tuple[Cell, ...]:
+        return (
+            Cell(network_label(each["model"], each["depth"], each["layers"])),
+            Cell(title(each["dataset"])),
+            Cell(device(each)),
+            *(Cell(str(each[name])) for name in ("batch", "tokens", "width")),
+            _quartiles(each["ours_ms"], milliseconds),
+            _quartiles(each["peer_ms"], milliseconds),
+            _quartiles(each["ratio"], ratio),
+            Cell(f"{each['relative_error']:.0e}"),
+            Cell(str(places[_place(each)])),
+            Cell(each["peer"]),
+        )
+
+    ordered = sorted(latencies, key=lambda each: (each["dataset"], conditions(each), each["layers"], each["depth"]))
+    caption = "Every latency record: median, below it the quartiles. Speed-up is the time of the serial peer over ours."
+    return Table(caption, (*texts, *numbers, "Serial peer"), frozenset(numbers), tuple(row(each) for each in ordered))
+
+
+def title(dataset: str) -> str:
+    """A data set's own name, where the paper uses it."""
+    return paper.TITLES.get(dataset, dataset)
+
+
+def device(latency: Record) -> str:
+    """The conditions of a latency, in words."""
+    threads = f", {latency['threads']} threads" if latency["device"] == "cpu" else ""
+    return f"{latency['device']}{threads}, {latency['dtype']}"
+
+
+def listing(fields: Record) -> str:
+    """`name value` pairs in one line."""
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def split_sizes(run: Run) -> str:
+    """Images to train, validate and test."""
+    sizes = run.line["split"]
+    return " / ".join(f"{sizes[name]:,}" for name in ("train", "validation", "test") if name in sizes)
+
+
+def milliseconds(value: int | float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def ratio(value: int | float) -> str:
+    return f"{value:.2f}×" if value < 10 else f"{value:.1f}×"
+
+
+def _place(record: Record) -> str:
+    environment = record["environment"]
+    used = {name: environment[name] for name in ("device", "threads") if name in environment}
+    hardware = {**environment.get("hardware", {}), **used}
+    return json.dumps([hardware, environment.get("versions", {}), environment.get("commit", "unknown")])
+
+
+def _measured(value: int | float | None, form: str, reason: str = "") -> Cell:
+    return Cell(NOT_MEASURED, below=reason, kind="missing") if value is None else Cell(form.format(value))
+
+
+def _accuracy(network: Network, *, best: bool) -> Cell:
+    if network.top1 is None:
+        return Cell(NOT_MEASURED, below="; ".join(sorted({run.state for run in network.runs})), kind="missing")
+    spread = "" if network.spread is None else f"± {network.spread:.2f}"
+    return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
+
+
+def _seeds(network: Network) -> Cell:
+    tested, untested = len(network.tested), len(network.runs) - len(network.tested)
+    notes = [f"in {tested} runs"] if tested != network.seeds else []
+    notes += [f"{untested} more untested"] if tested and untested else []
+    return Cell(str(network.seeds), below=", ".join(notes))
+
+
+def _latency_cells(latency: Record | None) -> tuple[Cell, ...]:
+    if latency is None:
+        return (_measured(None, ""),) * 3
+    ours, peer = latency["ours_ms"]["median"], latency["peer_ms"]["median"]
+    return Cell(milliseconds(ours)), Cell(milliseconds(peer)), Cell(ratio(latency["ratio"]["median"]))
+
+
+def _quartiles(measured: Record, form: Callable[[int | float], str]) -> Cell:
+    return Cell(form(measured["median"]), below=f"{form(measured['q1'])}–{form(measured['q3'])}")
+
+
+def _accuracy_caption(experiment: Experiment) -> str:
+    text = f"Test accuracy after the last of {experiment.epochs} epochs: mean ± sample standard deviation over seeds."
+    timed = [network.latency for network in experiment.networks if network.latency]
+    if timed:
+        peers = sorted({each["peer"].replace(f", {each['layers']} layers", "") for each in timed})
+        text += (
+            f" Latency: median, batch {timed[0]['batch']}, {device(timed[0])}. Serial is a network of as many layers "
+            f"in series ({' or '.join(peers)}), timed in turns with ours; Speed-up is the median of its time over ours."
+        )
+    return text

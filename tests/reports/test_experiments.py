@@ -1,0 +1,137 @@
+"""Records become experiments: runs are grouped, means and spreads are right, bad lines are refused by name."""
+
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from para_former.errors import InputError
+from para_former.reports import paper
+from para_former.reports.experiments import collect, experiments, network_label
+
+from . import helpers
+
+
+def grouped(records):
+    return experiments(*collect(records))
+
+
+def network(experiment, label):
+    return next(each for each in experiment.networks if each.label == label)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=6))
+def test_mean_and_spread_over_seeds(accuracies):
+    records = {f"{seed}": helpers.training(1, 6, top1, seed=seed) for seed, top1 in enumerate(accuracies)}
+    (experiment,) = grouped(records)
+    found = network(experiment, "Para-F-1-6")
+    assert found.top1 == pytest.approx(sum(accuracies) / len(accuracies))
+    assert found.seeds == len(accuracies)
+    if len(accuracies) == 1:
+        assert found.spread is None
+    else:
+        assert found.spread == pytest.approx(statistics.stdev(accuracies))
+    assert found.middle_run.top1 == sorted(accuracies)[(len(accuracies) - 1) // 2]
+
+
+@given(st.permutations(sorted(helpers.family())))
+def test_the_order_of_the_files_does_not_matter(paths):
+    family = helpers.family()
+    assert grouped({path: family[path] for path in paths}) == grouped(family)
+
+
+def test_the_papers_networks_come_first_in_its_order():
+    records = {"a": helpers.training(2, 8), "b": helpers.training(3, 24), "c": helpers.training(1, 1)}
+    (experiment,) = grouped(records)
+    shapes = [(each.depth, each.layers) for each in experiment.networks]
+    assert shapes == [*paper.NETWORKS, (2, 8)]
+
+
+def test_data_sets_recipes_and_epochs_are_kept_apart():
+    fields = [{"dataset": "digits"}, {"recipe": "paper"}, {"epochs": 5}, {}]
+    found = grouped({str(index): helpers.training(**each) for index, each in enumerate(fields)})
+    keys = [(each.dataset, each.recipe, each.epochs) for each in found]
+    assert keys == [("cifar10", "basic", 3), ("cifar10", "basic", 5), ("cifar10", "paper", 3), ("digits", "basic", 3)]
+
+
+def test_where_a_model_ran_under_several_settings_each_is_an_experiment():
+    records = {
+        "a": helpers.training(1, 6, 60.0, lr=0.1, residual="normed"),
+        "b": helpers.training(1, 6, 70.0, lr=0.2, residual="normed"),
+        "c": helpers.training(1, 12, 80.0, lr=0.2, residual="normed"),
+    }
+    first, second = grouped(records)
+    assert (first.variant, second.name) == ("lr 0.1", "recipe basic, 3 epochs, lr 0.2")
+    assert [network(each, "Para-F-1-6").top1 for each in (first, second)] == [60.0, 70.0]
+    assert [network(each, "Para-F-1-12").top1 for each in (first, second)] == [None, 80.0]
+
+
+def test_settings_that_differ_between_models_do_not_tear_a_table_apart():
+    (experiment,) = grouped({"a": helpers.training(1, 6, lr=0.1), "b": helpers.training(1, 12, lr=0.2)})
+    assert experiment.variant == "" and len(experiment.measured) == 2
+
+
+def test_only_a_test_after_the_last_epoch_counts():
+    early = [*helpers.training(done=1), helpers.tested_line(1, 99.0, ["a", "b"])]
+    (experiment,) = grouped({"a": early})
+    assert network(experiment, "Para-F-1-6").top1 is None
+    (run,) = network(experiment, "Para-F-1-6").runs
+    assert run.state == "training unfinished, epoch 1 of 3"
+    untested = helpers.training()[:-1]
+    (run,), _ = collect({"a": untested})
+    assert run.state == "trained, not tested after the last epoch"
+
+
+def test_the_first_test_and_the_last_line_of_an_epoch_count():
+    lines = helpers.training(top1=60.0)
+    lines.insert(2, helpers.epoch_line(1, 12.5))
+    (run,), _ = collect({"a": [*lines, helpers.tested_line(3, 99.0, ["a", "b"])]})
+    assert run.top1 == 60.0
+    assert run.epochs[1]["validation_top1"] == 12.5
+
+
+def test_a_table_shows_one_set_of_latency_conditions_and_the_hardest_peer():
+    latencies = [
+        helpers.latency_line(1, 6, batch=16, ours=9.0),
+        helpers.latency_line(1, 6, ours=1.0, peer=4.0),
+        helpers.latency_line(1, 6, ours=1.0, peer=2.0, peer_name="compiled"),
+        helpers.latency_line(1, 24, ours=2.0),
+        helpers.latency_line(1, 6, ours=0.1, device="cuda"),
+        helpers.latency_line(1, 6, ours=0.2, dataset="digits"),
+        helpers.latency_line(1, 6, ours=0.3, width=384),
+    ]
+    (experiment,) = grouped({"a": helpers.training(), "b": latencies})
+    assert network(experiment, "Para-F-1-6").latency["peer_ms"]["median"] == 2.0
+    assert network(experiment, "Para-F-1-24").latency["ours_ms"]["median"] == 2.0
+    assert network(experiment, "Para-F-6-6").latency is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([{"kind": "run", "model": "x"}], r"a: expected 'depth' in every run line"),
+        ([helpers.epoch_line(1, 5.0)], r"a: expected a run line before the first epoch line"),
+        ([{"kind": "latency"}], r"a: expected 'model' in every latency line"),
+    ],
+)
+def test_bad_lines_are_named(lines, message):
+    with pytest.raises(InputError, match=message):
+        collect({"a": lines})
+
+
+def test_lines_of_other_kinds_are_not_read():
+    assert collect({"a": [{"kind": "throughput"}, {}]}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "label"),
+    [
+        ("para_former_1_6", (1, 6), "Para-F-1-6"),
+        ("para_former_2_24_small", (2, 24), "Para-F-2-24 small"),
+        ("para_former_small_2_24", (2, 24), "Para-F-2-24 small"),
+        ("vit_tiny_patch16", (12, 12), "vit_tiny_patch16"),
+    ],
+)
+def test_labels(model, shape, label):
+    assert network_label(model, *shape) == label

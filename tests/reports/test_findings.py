@@ -1,0 +1,108 @@
+"""Sentences about records: true of the numbers they were computed from, and silent where nothing was measured."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from para_former.reports import paper
+from para_former.reports.experiments import collect, experiments
+from para_former.reports.findings import course, findings, gain, growth_with_depth, growth_with_layers, latency, trade
+
+from . import helpers
+
+
+def experiment(accuracies, timings=(), **fields):
+    """One experiment of {(depth, layers): accuracies over seeds}."""
+    records = {
+        f"{depth}-{layers}-{seed}": helpers.training(depth, layers, top1, seed=seed, **fields)
+        for (depth, layers), values in accuracies.items()
+        for seed, top1 in enumerate(values)
+    }
+    (found,) = experiments(*collect({**records, "latency": list(timings)}))
+    return found
+
+
+def test_growth_with_layers():
+    found = growth_with_layers(experiment({(1, 1): [50.0], (1, 6): [60.0], (1, 12): [61.0]}))
+    assert found == "At depth 1 mean accuracy grows with every step in layers: Para-F-1-1 50.00, 1-6 60.00, 1-12 61.00."
+
+
+def test_a_fall_and_a_step_within_the_spread_are_said():
+    found = growth_with_layers(experiment({(1, 1): [50.0, 51.0], (1, 6): [60.0, 62.0], (1, 12): [60.0, 61.0]}))
+    assert "grows with layers, except from Para-F-1-6 to 1-12" in found
+    assert found.endswith("Within the spread over seeds: Para-F-1-6 to 1-12.")
+    assert "does not grow with layers" in growth_with_layers(experiment({(1, 1): [50.0], (1, 6): [40.0]}))
+
+
+@given(st.lists(st.floats(0, 100), min_size=4, max_size=4))
+def test_growth_is_claimed_only_where_every_step_rises(values):
+    chain = dict(zip([(1, 1), (1, 6), (1, 12), (1, 24)], ([value] for value in values), strict=True))
+    rises = all(low < high for low, high in zip(values, values[1:], strict=False))
+    assert ("grows with every step" in growth_with_layers(experiment(chain))) == rises
+
+
+def test_families_are_not_mixed():
+    small = helpers.training(1, 12, 90.0)
+    small[0]["model"] = "para_former_1_12_small"
+    (found,) = experiments(*collect({"a": helpers.training(1, 1, 50.0), "b": small, "c": helpers.training(1, 6, 60.0)}))
+    assert found.best.label == "Para-F-1-12 small"
+    assert growth_with_layers(found).endswith(": Para-F-1-1 50.00, 1-6 60.00.")
+
+
+def test_growth_with_depth_compares_equal_layers():
+    found = growth_with_depth(experiment({(1, 24): [70.0], (6, 6): [90.0], (2, 24): [75.0]}))
+    assert found == "With 24 layers mean accuracy grows with every step in depth: Para-F-1-24 70.00, 2-24 75.00."
+
+
+def test_where_the_serial_network_wins_on_accuracy():
+    found = " ".join(findings(experiment({(1, 6): [60.0], (6, 6): [80.0], (6, 24): [81.0]})))
+    assert "The serial Para-F-6-6 is more accurate than Para-F-1-6, less accurate than Para-F-6-24." in found
+    assert "rests on a single seed" in found
+
+
+def test_where_the_serial_network_wins_on_latency():
+    timings = [
+        helpers.latency_line(1, 6, ours=1.0, peer=4.0),
+        helpers.latency_line(1, 24, ours=1.0, peer=10.0),
+        helpers.latency_line(2, 24, ours=10.0, peer=5.0),
+        helpers.latency_line(3, 24, ours=1.0, peer=1.0),
+        helpers.latency_line(6, 6, ours=1.0, peer=9.0),
+    ]
+    assert latency(experiment({(1, 6): [60.0]}, timings)) == (
+        "Against a serial network of as many layers, at batch 1 (cpu, 2 threads, float32), branches in parallel are "
+        "faster for Para-F-1-6 and 1-24 (4.00× to 10.0×), slower for Para-F-2-24 (0.50×), "
+        "neither faster nor slower for Para-F-3-24."
+    )
+
+
+def test_the_trade_names_the_networks_no_other_beats_in_both():
+    timings = [helpers.latency_line(1, 6, ours=1.0), helpers.latency_line(1, 12, ours=2.0)]
+    beaten = experiment({(1, 6): [60.0], (1, 12): [50.0]}, timings)
+    assert "both faster and more accurate than Para-F-1-6; each of the others is beaten" in trade(beaten)
+    level = experiment({(1, 6): [50.0], (1, 12): [60.0]}, timings)
+    assert trade(level).endswith("No measured network is both faster and more accurate than another.")
+
+
+def test_the_distance_to_the_paper():
+    above, below = paper.TABLE_2["cifar10"][1, 6] + 1.5, paper.TABLE_3["cifar10"][6, 6] - 2.25
+    found = " ".join(findings(experiment({(1, 6): [above], (6, 6): [below]})))
+    assert "above it for Para-F-1-6, below it for Para-F-6-6; difference −2.25 to +1.50 points." in found
+    assert "paper" not in " ".join(findings(experiment({(1, 6): [50.0]}, dataset="digits")))
+
+
+def test_nothing_measured_nothing_said():
+    records = {"a": helpers.training(done=1)}
+    (found,) = experiments(*collect(records))
+    assert findings(found) == ["No test accuracy has been measured in this experiment yet."]
+    assert course(found).endswith("No run has reached epoch 3.")
+    alone = experiment({(1, 6): [60.0]})
+    assert findings(alone)[0] == "Para-F-1-6 is the only network measured: 60.00 % test accuracy."
+    assert gain(alone) == "Too few networks of depth 1 are measured to show a trend."
+
+
+@pytest.mark.parametrize("change", [-3.0, 3.0])
+def test_gain_and_loss(change):
+    word = "gains" if change > 0 else "loses"
+    assert gain(experiment({(1, 1): [50.0], (1, 6): [50.0 + change]})) == (
+        f"From 1 to 6 layers, depth 1 {word} 3.00 points."
+    )

@@ -1,0 +1,157 @@
+"""The whole report: complete, self-contained, escaped, the same bytes from the same records, and written safely."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from para_former import reports
+from para_former.errors import InputError
+from para_former.records import write_records
+from para_former.reports import write_report
+from para_former.reports.page import build_markdown, build_page
+
+from . import helpers
+
+HOSTILE = '<script>alert("1")</script>'
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    files = {**helpers.family(), **helpers.family("digits", seeds=(0,))}
+    for path, records in files.items():
+        write_records(root / path, records)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return write_report([results], results / "out")[0].read_text()
+
+
+def test_the_page_has_every_section(page):
+    text = helpers.Page(page).text
+    for expected in (
+        "n/m parallel branches", "CIFAR-10", "digits", "65.30", "± 0.30", "64.90", "5.32×", "Accuracy against layers.",
+        "Accuracy against latency.", "Learning curves.", "Best class:", "Worst class:", "Conditions", "abcdef012345",
+        "cifar10/para_former_1_6/seed-2/record.jsonl", "At depth 1 mean accuracy grows with every step in layers",
+    ):  # fmt: skip
+        assert expected in text.replace("\xa0", " ")
+
+
+def test_the_page_loads_nothing(page):
+    parsed = helpers.Page(page)
+    assert parsed.loads and all(address.startswith(("#", "data:image/png;base64,")) for address in parsed.loads)
+    assert "http://" not in page and "https://" not in page
+    assert not parsed.tags & {"script", "link", "iframe", "object", "base"}
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    parsed = helpers.Page(page)
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {link.removeprefix("#") for link in parsed.links} <= set(parsed.ids)
+    assert {address.removeprefix("#") for address in parsed.loads if address.startswith("#")} <= set(parsed.ids)
+
+
+def test_it_serves_dark_phones_and_paper(page):
+    for expected in (
+        "prefers-color-scheme: dark",
+        "@media print",
+        "@media (max-width",
+        'name="viewport"',
+        "overflow-x",
+    ):
+        assert expected in page
+
+
+def test_rebuilt_twice_it_is_byte_identical(results, page, tmp_path):
+    """The second time in another process, with another hash seed, from the same folders named one by one."""
+    program = (
+        "import sys; from pathlib import Path; from para_former.reports import write_report\n"
+        "write_report([Path(root) for root in sys.argv[2:]], Path(sys.argv[1]))"
+    )
+    roots = [str(results / "digits"), str(results / "cifar10")]
+    subprocess.run([sys.executable, "-c", program, str(tmp_path), *roots], check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md"]
+    for name in ("report.html", "report.md"):
+        assert (tmp_path / name).read_bytes() == (results / "out" / name).read_bytes()
+
+
+def test_reports_import_records_and_nothing_that_trains():
+    for file in Path(reports.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                ours = name.split(".")[:2]
+                assert "torch" not in ours
+                assert ours[0] != "para_former" or ours[1] in ("errors", "records", "reports")
+
+
+def test_deleting_a_record_turns_its_cell_to_not_measured():
+    family = helpers.family("digits", seeds=(0,))
+    before = build_markdown(family)
+    del family["digits/para_former_6_24/seed-0/record.jsonl"]
+    after = build_markdown(family)
+    start = "| Para-F-6-24 | 6 |"
+    (old,) = [line for line in before.split("\n") if line.startswith(start)]
+    (new,) = [line for line in after.split("\n") if line.startswith(start)]
+    assert "80.00" in old and "not measured" not in old
+    assert "80.00" not in new and new.count("not measured") == 2
+    assert "Not measured: Para-F-6-24." in after
+
+
+def test_hostile_text_is_escaped_everywhere():
+    lines = helpers.training(classes=(HOSTILE, "b"), recipe=HOSTILE, dataset=HOSTILE, note=HOSTILE)
+    latencies = [helpers.latency_line(dataset=HOSTILE, peer=1.0) | {"peer": HOSTILE, "device": HOSTILE}]
+    records = {HOSTILE: lines, "latency": latencies}
+    parsed = helpers.Page(build_page(records))
+    assert "script" not in parsed.tags
+    assert parsed.text.count(HOSTILE) > 5
+    assert "<script" not in build_markdown(records).replace("\\<", "")
+
+
+def test_classes_are_sorted_and_one_without_test_images_is_left_out():
+    lines = helpers.training(classes=("a", "b", "c", "d"))
+    lines[-1] |= {"per_class_top1": [20.0, None, 80.0, 50.0], "samples": {"c": [helpers.png()], "d": [helpers.png()]}}
+    text = helpers.Page(build_page({"a": lines})).text.replace("\xa0", " ")
+    assert "From 80.0 % (c) down to 20.0 % (a); the middle class is at 50.0 % (d)." in text
+    assert "Best class: c, 80.0 %." in text and "Rank 2 of 3: d, 50.0 %." in text
+
+
+def test_latencies_alone_make_a_page():
+    text = helpers.Page(build_page({"a": [helpers.latency_line()]})).text
+    assert "timm serial ViT, 6 layers" in text
+
+
+def test_a_run_just_begun_makes_a_page():
+    text = helpers.Page(build_page({"a": [helpers.run_line()]})).text
+    assert "training unfinished, epoch 0 of 3" in text
+
+
+def test_paths_are_relative_to_the_roots(tmp_path):
+    for name in ("one", "two"):
+        write_records(tmp_path / name / "record.jsonl", helpers.training(seed=len(name)))
+    html, _ = write_report([tmp_path / "one", tmp_path / "two", tmp_path / "two" / "record.jsonl"], tmp_path / "out")
+    text = html.read_text()
+    assert "one/record.jsonl" in text and "two/record.jsonl" in text and str(tmp_path) not in text
+    html, _ = write_report([tmp_path / "one" / "record.jsonl"], tmp_path / "out")
+    assert ">record.jsonl<" in html.read_text()
+
+
+def test_no_record_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="expected at least one record"):
+        write_report([tmp_path], tmp_path / "out")
+    with pytest.raises(InputError, match="no such file or folder"):
+        write_report([tmp_path / "missing"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_output_folder_is_refused(tmp_path):
+    write_records(tmp_path / "record.jsonl", helpers.training())
+    with pytest.raises(InputError, match="expected a folder"):
+        write_report([tmp_path], tmp_path / "record.jsonl")
