@@ -1,4 +1,4 @@
-"""Latency of one network beside a serial ViT of as many layers: the comparison that the paper derives and never times."""
+"""Latency of one network beside a serial ViT of as many layers: what the paper derives and never times."""
 
 from collections.abc import Callable
 

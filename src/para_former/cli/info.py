@@ -7,9 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.cli.parsing import parse
-from para_former.data import SPECS
+from para_former.data import SPECS, locate
 from para_former.errors import InputError
-from para_former.data import locate
 from para_former.models import PAPER_NETWORKS, ParaFormer, model_config
 from para_former.models.naming import SIZES
 from para_former.records import Record, environment
@@ -24,7 +23,13 @@ def run(arguments: list[str], console: Console) -> Record:
     parse(Options, arguments, "info")
     networks = [_network(f"para_former_{depth}_{layers}") for depth, layers in PAPER_NETWORKS]
     datasets = [
-        {"name": spec.name, "classes": spec.num_classes, "pixels": spec.image_size, **spec.counts, "found": _found(spec)}
+        {
+            "name": spec.name,
+            "classes": spec.num_classes,
+            "pixels": spec.image_size,
+            **spec.counts,
+            "found": _found(spec),
+        }
         for spec in SPECS.values()
     ]
     devices = ["cpu", *(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))]

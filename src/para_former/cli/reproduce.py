@@ -1,4 +1,4 @@
-"""`para-former reproduce`: the networks of one of the paper's tables, trained and timed, then the table and its page."""
+"""`para-former reproduce`: the networks of one of the paper's tables trained and timed, then the table and its page."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -17,7 +17,7 @@ TokenRows = Float[Tensor, "batch tokens width"]
 
 
 def reference(
-    model: ParaFormer, images: Float[Tensor, "batch channels height width"]
+    model: ParaFormer, images: Float[Tensor, "batch channels image_height image_width"]
 ) -> Float[Tensor, "batch outputs"]:
     """Logits of `model` as it is in evaluation mode, differentiable with respect to its parameters and the images.
 

@@ -23,7 +23,9 @@ class Embedding(nn.Module):
         self.cls_token = nn.Parameter(torch.empty(1, 1, config.width)) if config.pool == "cls" else None
         self.pos_embed = nn.Parameter(torch.empty(1, config.tokens, config.width))
 
-    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens width"]:
+    def forward(
+        self, images: Float[Tensor, "batch channels image_height image_width"]
+    ) -> Float[Tensor, "batch tokens width"]:
         found, expected = tuple(images.shape[1:]), (self.config.in_channels, *self.config.image_shape)
         if found != expected:
             raise InputError(f"images: expected (channels, height, width) = {expected}, found {found}")

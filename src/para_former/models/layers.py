@@ -19,7 +19,8 @@ from para_former.models.config import ModelConfig
 
 EPSILON = 1e-6  # of the norms, as timm's ViT
 
-Tokens = Float[Tensor, "branches_or_1 batch_or_1 tokens width"]
+Tokens = Float[Tensor, "#branches #batch tokens width"]  # with #, an axis may have length 1 and stand for all
+Row = Float[Tensor, "#branches #batch 1 width"]
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -28,7 +29,7 @@ def normalize(x: Tensor) -> Tensor:
 
 
 def branch_linear(
-    x: Float[Tensor, "branches_or_1 batch tokens inputs"],
+    x: Float[Tensor, "#branches batch tokens inputs"],
     weight: Float[Tensor, "branches outputs inputs"],
     bias: Float[Tensor, "branches outputs"],
 ) -> Float[Tensor, "branches batch tokens outputs"]:
@@ -45,7 +46,9 @@ class BranchLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(branches, outputs, inputs))
         self.bias = nn.Parameter(torch.empty(branches, outputs))
 
-    def forward(self, x: Tokens) -> Tokens:
+    def forward(
+        self, x: Float[Tensor, "#branches batch tokens inputs"]
+    ) -> Float[Tensor, "branches batch tokens outputs"]:
         return branch_linear(x, self.weight, self.bias)
 
 
@@ -85,7 +88,7 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
         return self.proj(mixed.transpose(1, 2).flatten(2).unflatten(0, qkv.shape[:2]))
 
-    def read_out(self, x_hat: Tokens, row_hat: Tokens, norm: BranchNorm) -> Tokens:
+    def read_out(self, x_hat: Tokens, row_hat: Row, norm: BranchNorm) -> Row:
         r"""The row of one query token, exact and without a key or value per token.
 
         Products re-associate when there is a single query q: the key map moves to the query, the value map behind
@@ -140,7 +143,7 @@ class Level(nn.Module):
         x_hat = normalize(x)
         return self._mlp(self._add(x, x_hat, self.norm1, self.attn(x_hat, self.norm1)))
 
-    def read_out(self, x: Tokens, row: Float[Tensor, "branches_or_1 batch_or_1 1 width"]) -> Tokens:
+    def read_out(self, x: Tokens, row: Row) -> Row:
         """Only what this level makes of `row`, one token of x (or a constant row that x holds for every image)."""
         row_hat = normalize(row)
         attended = self.attn.read_out(normalize(x), row_hat, self.norm1)

@@ -22,7 +22,7 @@ from para_former.models.config import ModelConfig
 from para_former.models.embedding import Embedding
 from para_former.models.layers import EPSILON, BranchLinear, Level
 
-Images = Float[Tensor, "batch channels height width"]
+Images = Float[Tensor, "batch channels image_height image_width"]
 Merged = Float[Tensor, "batch tokens width"]
 
 

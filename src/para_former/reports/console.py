@@ -8,7 +8,7 @@ from rich.table import Table
 
 from para_former.records import find_records
 from para_former.reports.experiments import collect, experiments
-from para_former.reports.tables import accuracy_table
+from para_former.reports.tables import accuracy_table, title
 
 
 def print_tables(roots: Sequence[Path], console: Console) -> None:
@@ -16,7 +16,7 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
     runs, latencies = collect({str(path): records for path, records in find_records(roots)})
     for experiment in experiments(runs, latencies):
         table = accuracy_table(experiment)
-        shown = Table(title=experiment.title, caption=table.caption)
+        shown = Table(title=f"{title(experiment.dataset)}, {experiment.name}", caption=table.caption)
         for column in table.columns:
             shown.add_column(column, justify="right" if column in table.numbers else "left")
         for row in table.rows:

@@ -96,6 +96,17 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def run_line(folder: Path) -> Record:
+    """The first line of a run's record: what was run."""
+    path = folder / RECORD_FILE
+    if not path.exists():
+        raise InputError(f"{folder}: no {RECORD_FILE} there; expected the folder of a run")
+    line = next(iter(read_records(path)), {})
+    if line.get("kind") != "run":
+        raise InputError(f"{path}: expected the line of a run first, found {line.get('kind', 'nothing')}")
+    return line
+
+
 def evaluate_split(run: Run, split: DeviceSplit) -> Record:
     """Figures of the network on a split, in evaluation mode."""
     run.model.eval()
@@ -169,12 +180,8 @@ def _start(run: Run) -> int:
 
 def _resume(run: Run) -> int:
     """Epochs done; the record is cut back to the checkpoint, which is written first."""
-    if not run.record.exists():
-        raise InputError(f"{run.folder}: no {RECORD_FILE} to resume; leave --resume out to start a run there")
-    lines = read_records(run.record)
-    if not lines or lines[0].get("kind") != "run":
-        raise InputError(f"{run.record}: expected the line of a run first; it is not the record of a run")
-    if difference := run.config.first_difference(lines[0]["config"]):
+    line, lines = run_line(run.folder), read_records(run.record)
+    if difference := run.config.first_difference(line["config"]):
         raise InputError(f"{run.folder}: cannot resume with other settings: {difference}")
     if lines[-1]["kind"] == "test":
         raise InputError(f"{run.folder}: the run is finished; there is nothing to resume")

@@ -1,0 +1,32 @@
+"""What holds for every test: one seed, the default dtype given back, and no file outside pytest's own folders."""
+
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("para_former", deadline=None)  # a shared machine's clock fails no test
+settings.load_profile("para_former")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory):
+    """One cache of decoded images for the session; no test reads the user's data or writes the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARA_FORMER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("PARA_FORMER_DATA", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    """Relative paths, such as the default ``runs/``, fall into the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def torch_defaults():
+    """Random numbers from one seed; float32 again after a test that changed it."""
+    dtype = torch.get_default_dtype()
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(dtype)

@@ -1,0 +1,58 @@
+"""A configuration is possible or refused when it is made, with the numbers in the message."""
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from para_former import InputError, ModelConfig, ParaFormer
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"depth": 4, "layers": 6}, "layers: expected a multiple of depth 4, found 6"),
+        ({"width": 100, "heads": 3}, "width: expected a multiple of heads 3, found 100"),
+        ({"image_size": 30}, "image_size: expected a multiple of patch_size 4, found 30"),
+        ({"image_size": (32, 30)}, r"image_size: expected a multiple of patch_size 4, found \(32, 30\)"),
+        ({"depth": 0}, "depth: expected at least 1, found 0"),
+        ({"dropout": 1.0}, r"dropout: expected a probability in \[0, 1\), found 1.0"),
+        ({"num_classes": -1}, "num_classes: expected at least 0, found -1"),
+    ],
+)
+def test_impossible_configurations_are_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        ModelConfig(**fields)
+
+
+@given(
+    depth=st.integers(-1, 4),
+    layers=st.integers(-1, 8),
+    image_size=st.integers(-4, 16),
+    patch_size=st.integers(-1, 5),
+    width=st.integers(-1, 12),
+    heads=st.integers(-1, 4),
+    mlp_ratio=st.floats(0, 4),
+    num_classes=st.integers(-1, 3),
+)
+def test_constructs_or_refuses_and_never_fails_later(**fields):
+    try:
+        config = ModelConfig(in_channels=1, **fields)
+    except InputError:
+        return
+    with torch.inference_mode():
+        logits = ParaFormer(config).eval()(torch.zeros(1, 1, *config.image_shape))
+    assert logits.shape == (1, config.num_classes or config.width)
+
+
+def test_derived_sizes():
+    config = ModelConfig(depth=2, layers=24, image_size=(32, 64), patch_size=8)
+    assert (config.branches, config.grid, config.tokens) == (12, (4, 8), 33)
+    assert dataclasses.replace(config, pool="mean").tokens == 32
+
+
+def test_stochastic_depth_rises_linearly_to_its_rate():
+    config = ModelConfig(depth=4, layers=4, drop_path=0.2)
+    assert [config.drop_path_at(level) for level in range(4)] == pytest.approx([0.05, 0.1, 0.15, 0.2])

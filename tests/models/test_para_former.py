@@ -1,0 +1,111 @@
+"""What makes the network a Para-Former, and what chance may touch in training."""
+
+import pytest
+import torch
+
+from para_former import InputError
+from para_former.models import select_branches
+from para_former.models.para_former import merge
+from tests.networks import images_for, small_config, small_network
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_order_of_branches_does_not_matter(depth):
+    model = small_network(depth=depth, layers=12)
+    order = torch.randperm(model.config.branches, generator=torch.Generator().manual_seed(3)).tolist()
+    images = images_for(model)
+    torch.testing.assert_close(select_branches(model, order)(images), model(images), rtol=0, atol=1e-12)
+
+
+def test_a_subset_of_branches_is_the_network_of_those_branches_alone():
+    model = small_network(depth=2, layers=12)
+    images = images_for(model)
+    x = model.embed(images)[None]
+    for level in model.levels:
+        x = level(x)
+    chosen = [4, 1]
+    expected = model.forward_head(model.norm(merge(x[chosen], model.embed(images)[None], model.config)))
+    subset = select_branches(model, chosen)
+    assert subset.config.layers == 4
+    torch.testing.assert_close(subset(images), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("branches", [[], [6], [-1]])
+def test_branches_that_are_not_there_are_refused(branches):
+    with pytest.raises(InputError, match="branches: expected"):
+        select_branches(small_network(), branches)
+
+
+def test_the_number_of_sequential_steps_is_the_depth_whatever_the_layers():
+    """Calls of levels in a forward pass: m of them for n = 6 and for n = 24."""
+    for layers in (6, 24):
+        model = small_network(depth=2, layers=layers, pool="mean")
+        calls: list[int] = []
+        for level in model.levels:
+            level.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        model(images_for(model))
+        assert len(calls) == 2
+
+
+def test_merges_agree_on_one_branch_and_differ_on_more():
+    x, inputs = torch.randn(3, 2, 4, 8, dtype=torch.float64), torch.randn(1, 2, 4, 8, dtype=torch.float64)
+    merged = {name: merge(x, inputs, small_config(merge=name)) for name in ("sum", "mean", "residual")}
+    torch.testing.assert_close(merged["mean"], x.mean(0))
+    torch.testing.assert_close(merged["residual"], inputs[0] + (x - inputs).sum(0))
+    torch.testing.assert_close(merged["sum"], x[0] + x[1] + x[2])
+    for name in merged:
+        torch.testing.assert_close(merge(x[:1], inputs, small_config(merge=name)), x[0])
+
+
+def test_the_sum_over_branches_is_taken_in_float32():
+    """1024 ones in bfloat16 would stop growing at 256."""
+    x = torch.ones(1024, 1, 1, 1, dtype=torch.bfloat16)
+    assert merge(x, x[:1], small_config()).item() == 1024
+
+
+def test_stochastic_depth_is_drawn_for_each_branch_and_image():
+    model = small_network(layers=16, drop_path=0.5).train()
+    update = torch.ones(16, 64, 2, 24, dtype=torch.float64)
+    dropped = model.levels[0]._drop_path(update)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    torch.testing.assert_close(dropped.amax((2, 3)), dropped.amin((2, 3)))  # one draw for a whole module
+    kept = (dropped[:, :, 0, 0] > 0).double()
+    assert 0.4 < kept.mean() < 0.6
+    assert kept.std(0).min() > 0 and kept.std(1).min() > 0
+
+
+@pytest.mark.parametrize("option", ["dropout", "attention_dropout", "drop_path", "head_dropout"])
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+def test_chance_acts_in_training_only(option, pool):
+    model = small_network(pool=pool, **{option: 0.2})
+    images = images_for(model)
+    torch.testing.assert_close(model(images), model(images), rtol=0, atol=0)
+    model.train()
+    assert (model(images) - model(images)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("path", ["forward", "read_out"])
+def test_attention_dropout_keeps_the_mean(path):
+    """Attention is linear in its weights, so dropping some and scaling the rest leaves its expected output as it is."""
+    model = small_network(layers=2, attention_dropout=0.5)
+    attention, norm = model.levels[0].attn, model.levels[0].norm1
+    x_hat = torch.randn(1, 1, 5, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    arguments = (x_hat, norm) if path == "forward" else (x_hat, x_hat[:, :, :1], norm)
+    expected = getattr(attention, path)(*arguments)
+    many = [argument.expand(1, 20_000, -1, -1) if argument is not norm else norm for argument in arguments]
+    draws = getattr(attention.train(), path)(*many)
+    standard_error = draws.std(1, keepdim=True) / 20_000**0.5
+    assert ((draws.mean(1, keepdim=True) - expected).abs() / standard_error).max() < 6
+
+
+def test_dropout_reaches_the_class_token_at_depth_one():
+    """The constant query is given up exactly when dropout touches the token it stands for."""
+    model = small_network(dropout=0.5).train()
+    x = model.embed(images_for(model))[None]
+    assert model._class_row(x).shape[1] == 3
+    assert model.eval()._class_row(x).shape[1] == 1
+
+
+def test_images_of_another_size_are_refused():
+    with pytest.raises(InputError, match=r"expected \(channels, height, width\) = \(3, 8, 8\), found \(3, 8, 9\)"):
+        small_network()(torch.zeros(1, 3, 8, 9, dtype=torch.float64))

@@ -1,0 +1,46 @@
+"""A network as a folder: what is saved is what is loaded, and a broken folder is refused in one line."""
+
+import pytest
+import torch
+
+import para_former as pf
+from para_former.models.saving import write_tensors
+from tests.networks import images_for, small_network
+
+
+@pytest.mark.parametrize("fields", [{}, {"depth": 2, "pool": "mean", "image_size": (8, 12)}, {"num_classes": 0}])
+def test_loading_gives_the_network_that_was_saved(tmp_path, fields):
+    model = small_network(torch.float32, **fields)
+    pf.save(model, tmp_path / "new" / "folder")
+    loaded = pf.load(tmp_path / "new" / "folder")
+    assert loaded.config == model.config and not loaded.training
+    assert torch.equal(loaded(images_for(model)), model(images_for(model)))
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_truncated_file_is_refused_by_name(tmp_path):
+    pf.save(small_network(torch.float32), tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(pf.InputError, match="model.safetensors: not a whole safetensors file"):
+        pf.load(tmp_path)
+
+
+def test_weights_of_another_network_are_refused_by_name(tmp_path):
+    pf.save(small_network(torch.float32), tmp_path)
+    write_tensors(tmp_path / "model.safetensors", small_network(torch.float32, layers=3).state_dict())
+    with pytest.raises(pf.InputError, match=r"levels.0.attn.proj.bias.*expected shape \[6, 24\], found \[3, 24\]"):
+        pf.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"image_size": 8, "wings": 2}'])
+def test_a_broken_configuration_is_refused_by_name(tmp_path, text):
+    pf.save(small_network(torch.float32), tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(pf.InputError, match="config.json: not the configuration of a Para-Former"):
+        pf.load(tmp_path)
+
+
+def test_a_folder_without_a_network_is_refused(tmp_path):
+    with pytest.raises(pf.InputError, match="no config.json there"):
+        pf.load(tmp_path)

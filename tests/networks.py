@@ -1,0 +1,30 @@
+"""Small networks for tests, with weights large enough that every part of them matters."""
+
+import torch
+
+from para_former.models import ModelConfig, ParaFormer
+
+
+def small_config(**fields: object) -> ModelConfig:
+    """Para-F-m-n at 8x8 pixels: 4 patches, width 24; `fields` override."""
+    sizes = {"depth": 1, "layers": 6, "image_size": 8, "patch_size": 4, "width": 24, "heads": 3, "num_classes": 5}
+    return ModelConfig(**{**sizes, **fields})
+
+
+def small_network(dtype: torch.dtype = torch.float64, **fields: object) -> ParaFormer:
+    """A network in evaluation mode whose every parameter has noise added, biases and norms included."""
+    generator = torch.Generator().manual_seed(1)
+    torch.manual_seed(0)
+    model = ParaFormer(small_config(**fields)).to(dtype).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=dtype)
+    return model
+
+
+def images_for(model: ParaFormer, batch: int = 3) -> torch.Tensor:
+    """Random images of the network's size and dtype."""
+    config = model.config
+    generator = torch.Generator().manual_seed(2)
+    shape = (batch, config.in_channels, *config.image_shape)
+    return torch.randn(shape, generator=generator, dtype=model.embed.pos_embed.dtype)

@@ -1,0 +1,173 @@
+"""A run leaves what it documents, learns, refuses to overwrite, and stops before it keeps a broken state."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import para_former as pf
+from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.errors import InputError
+from para_former.evaluation import classify
+from para_former.models.saving import read_tensors, write_tensors
+from para_former.training.checkpoint import CHECKPOINT_FILE
+from para_former.training.loop import pick_device, run_line
+from para_former.training.optim import learning_rate
+from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
+
+FILES = {"config.json", "model.safetensors", "record.jsonl"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run: its configuration, which names its folder."""
+    config = tiny_run(output=tmp_path_factory.mktemp("finished") / "run")
+    train_quietly(config)
+    return config
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def figures(config, split):
+    """Figures of the saved network on one split."""
+    dataset = load_dataset(config.dataset)
+    device_split = DeviceSplit.from_split(getattr(dataset, split), "cpu")
+    batches = evaluation_batches(device_split, dataset.spec, batch_size=100)
+    return classify(pf.load(config.folder()), batches, dataset.spec.num_classes)
+
+
+def test_a_finished_run_holds_the_network_and_the_record_and_nothing_else(finished):
+    assert names_in(finished.folder()) == FILES
+
+
+def test_the_record_is_the_run_then_every_epoch_then_the_test_once(finished):
+    lines = lines_of(finished.folder())
+    assert [line["kind"] for line in lines] == ["run", "epoch", "epoch", "epoch", "test"]
+    assert [line["epoch"] for line in lines[1:]] == [1, 2, 3, 3]
+
+
+def test_the_run_line_says_what_was_run_on_what_and_where(finished):
+    line, dataset, model = run_line(finished.folder()), load_dataset("digits"), pf.load(finished.folder())
+    assert (line["model"], line["depth"], line["layers"]) == ("para_former_2_4", 2, 4)
+    assert (line["dataset"], line["recipe"], line["seed"], line["epochs"]) == ("digits", "basic", 0, 3)
+    assert line["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert line["config"] == finished.conditions()
+    assert pf.ModelConfig(**line["model_config"]) == model.config
+    assert line["split"] == {"train": 1365, "validation": 72, "test": 360, "hash": dataset.split_hash}
+    assert line["environment"].keys() >= {"hardware", "versions", "commit", "time", "device", "threads"}
+
+
+def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished):
+    steps = 1365 // finished.batch_size
+    for line in lines_of(finished.folder(), "epoch"):
+        last = line["epoch"] * steps - 1
+        expected = learning_rate(last, peak=finished.lr, warmup=round(0.5 * steps), total=3 * steps)
+        assert line["lr"] == pytest.approx(expected)
+        assert math.isfinite(line["train_loss"]) and line["seconds"] > 0
+        assert line["images_per_second"] == pytest.approx(steps * finished.batch_size / line["seconds"])
+
+
+def test_recorded_figures_are_those_of_the_saved_network(finished):
+    """The last epoch's validation and the test, computed anew from the files in other batches."""
+    (test,) = lines_of(finished.folder(), "test")
+    for name, value in figures(finished, "test").items():
+        assert test[name] == (pytest.approx(value, rel=1e-4) if name == "loss" else value), name
+    assert test["images"] == 360 and test["classes"] == list("0123456789")
+    last, validation = lines_of(finished.folder(), "epoch")[-1], figures(finished, "validation")
+    assert last["validation_top1"] == validation["top1"]
+    assert last["validation_loss"] == pytest.approx(validation["loss"], rel=1e-4)
+
+
+def test_samples_are_those_of_classes_of_the_data_set(finished):
+    (test,) = lines_of(finished.folder(), "test")
+    assert 1 <= len(test["samples"]) <= 3
+    assert set(test["samples"]) <= set(test["classes"])
+
+
+def test_the_record_names_no_place_of_the_machine(finished):
+    text = (finished.folder() / "record.jsonl").read_text()
+    assert not [place for place in (finished.folder().parent, Path.home(), Path(pf.__file__).parent) if str(place) in text]
+
+
+def test_the_same_run_again_gives_the_same_bits_and_another_seed_does_not(finished):
+    assert outcome(train_quietly(replace(finished, output=Path("again")))) == outcome(finished.folder())
+    other = train_quietly(replace(finished, output=Path("other"), seed=1))
+    assert outcome(other)[0] != outcome(finished.folder())[0]
+
+
+def test_a_second_start_in_the_same_folder_is_refused_and_changes_nothing(finished):
+    before = {path: path.read_bytes() for path in finished.folder().iterdir()}
+    with pytest.raises(InputError, match=str(finished.folder())):
+        train_quietly(finished)
+    assert {path: path.read_bytes() for path in finished.folder().iterdir()} == before
+
+
+def test_training_beats_chance_by_far():
+    config = tiny_run(model="para_former_1_6", patch_size=2, width=32, epochs=6, batch_size=32, flip=False)
+    folder = train_quietly(replace(config, dropout=0.0, attention_dropout=0.0, drop_path=0.0))
+    assert lines_of(folder, "test")[0]["top1"] > 70  # chance: 10
+    losses = [line["train_loss"] for line in lines_of(folder, "epoch")]
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_bf16_trains_and_keeps_float32_weights():
+    folder = train_quietly(tiny_run(precision="bf16", epochs=2, patch_size=2, batch_size=32))
+    first, second = lines_of(folder, "epoch")
+    assert second["train_loss"] < first["train_loss"]
+    assert {tensor.dtype for tensor in read_tensors(folder / "model.safetensors").values()} == {torch.float32}
+
+
+def test_a_loss_that_is_not_finite_in_the_first_epoch_leaves_no_state():
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        train_quietly(tiny_run(lr=1e30))
+    assert names_in(Path("run")) == {"record.jsonl"}
+    assert [line["kind"] for line in lines_of(Path("run"))] == ["run"]
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_with_the_previous_checkpoint_kept(stop_at, poison):
+    with stop_at("learning_rate", call=12):
+        train_quietly(tiny_run())
+    path = Path("run", CHECKPOINT_FILE)
+    tensors = read_tensors(path)
+    tensors["model.head.bias"][0] = poison
+    write_tensors(path, tensors)
+    before = path.read_bytes()
+    with pytest.raises(FloatingPointError, match="epoch 2"):
+        train_quietly(tiny_run(resume=True))
+    assert path.read_bytes() == before
+    assert names_in(Path("run")) == {"record.jsonl", CHECKPOINT_FILE}
+    text = Path("run", "record.jsonl").read_text()
+    assert [json.loads(line)["kind"] for line in text.splitlines()] == ["run", "epoch"]
+    assert "NaN" not in text and "Infinity" not in text
+
+
+@pytest.mark.parametrize("changes", [{"heads": 3}, {"patch_size": 3}, {"model": "para_former_4_6"}, {"device": "cuda:77"}])
+def test_a_run_that_cannot_be_leaves_no_folder(changes):
+    with pytest.raises(InputError):
+        train_quietly(tiny_run(**changes))
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("name", ["banana", "", "cuda:77", "meta"])
+def test_a_device_that_is_not_there_or_cannot_train_is_refused_by_name(name):
+    with pytest.raises(InputError, match=f"device: expected .* found '{name}'"):
+        pick_device(name)
+
+
+def test_auto_takes_a_gpu_where_there_is_one():
+    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert pick_device("cpu") == torch.device("cpu")
+
+
+def test_a_folder_that_holds_no_run_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        run_line(tmp_path / "nowhere")
+    (tmp_path / "record.jsonl").write_text('{"kind": "latency"}\n')
+    with pytest.raises(InputError, match="latency"):
+        run_line(tmp_path)

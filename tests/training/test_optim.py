@@ -1,0 +1,97 @@
+"""The schedule has the shape its formula says; weight decay reaches the weights of products and nothing else."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from para_former.data import SPECS
+from para_former.models import ParaFormer
+from para_former.models.layers import BranchLinear
+from para_former.training.optim import build_optimizer, learning_rate
+from tests.training.helpers import tiny_run
+
+peaks = st.floats(1e-6, 10)
+warmups = st.integers(0, 60)
+decays = st.integers(1, 300)  # steps after the warm-up
+
+
+def schedule(peak, warmup, decay):
+    return [learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay) for step in range(warmup + decay + 1)]
+
+
+@given(peaks, warmups, decays)
+def test_warm_up_is_a_line_through_zero_that_ends_at_the_peak(peak, warmup, decay):
+    rates = schedule(peak, warmup, decay)
+    assert rates[:warmup] == pytest.approx([peak * (step + 1) / warmup for step in range(warmup)])
+    assert max(rates) == pytest.approx(peak)
+    assert rates[warmup] == pytest.approx(peak)
+
+
+@given(peaks, warmups, decays)
+def test_decay_never_rises_and_ends_near_zero(peak, warmup, decay):
+    rates = schedule(peak, warmup, decay)
+    falling = rates[warmup:]
+    assert falling == sorted(falling, reverse=True)
+    assert min(rates) >= 0
+    assert rates[-2] <= peak * (math.pi / decay) ** 2 / 4 * (1 + 1e-9)  # the last step: 1 - cos(x) <= x^2 / 2
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+@given(peaks, warmups, decays)
+def test_rate_never_jumps(peak, warmup, decay):
+    rates = schedule(peak, warmup, decay)
+    largest = peak * max(1 / max(1, warmup), math.pi / (2 * decay)) * (1 + 1e-9)
+    assert all(abs(after - before) <= largest for before, after in zip(rates, rates[1:], strict=False))
+
+
+@given(peaks, warmups, decays, st.randoms())
+def test_rate_depends_on_the_step_alone(peak, warmup, decay, random):
+    rates = schedule(peak, warmup, decay)
+    steps = list(range(len(rates)))
+    random.shuffle(steps)
+    assert all(learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay) == rates[step] for step in steps)
+
+
+def network(pool="cls"):
+    return ParaFormer(tiny_run(pool=pool).network(SPECS["digits"]))
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+def test_decay_reaches_the_weights_of_products_and_nothing_else(pool):
+    model = network(pool)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decayed, plain = (
+        {names[id(parameter)] for parameter in group["params"]}
+        for group in build_optimizer(model, tiny_run(weight_decay=0.3)).param_groups
+    )
+    products = {
+        f"{name}.weight" for name, part in model.named_modules() if isinstance(part, BranchLinear | nn.Linear | nn.Conv2d)
+    }
+    assert decayed == products
+    assert plain == set(names.values()) - products
+    stacked = {name for name, parameter in model.named_parameters() if name.endswith("bias") and parameter.ndim == 2}
+    assert stacked and stacked <= plain  # two axes, but one of them counts branches
+
+
+def test_every_parameter_is_optimised_exactly_once():
+    model = network()
+    groups = build_optimizer(model, tiny_run()).param_groups
+    optimised = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(optimised) == sorted(id(parameter) for parameter in model.parameters())
+
+
+def test_without_a_gradient_decayed_weights_shrink_and_all_else_stays():
+    model, config = network(), tiny_run(lr=0.1, weight_decay=0.3)
+    optimizer = build_optimizer(model, config)
+    decayed = {id(parameter) for parameter in optimizer.param_groups[0]["params"]}
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        factor = 1 - config.lr * config.weight_decay if id(parameter) in decayed else 1
+        torch.testing.assert_close(parameter.detach(), factor * before[name], msg=name)

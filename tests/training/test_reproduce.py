@@ -1,0 +1,102 @@
+"""A table is the list of its missing runs: cells that are done are left alone, cells in the middle go on."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from para_former.errors import InputError
+from para_former.models import PAPER_NETWORKS
+from para_former.records import read_records
+from para_former.training.reproduce import LATENCY_FILE, cells, is_finished, reproduce
+from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
+
+OUTPUT = Path("table")
+TABLE_2, TABLE_3 = [(1, 1), (1, 6), (1, 12), (1, 24)], [(6, 6), (2, 24), (3, 24), (6, 24)]
+
+
+def run_cells(runs):
+    reproduce(runs, OUTPUT, Console(file=io.StringIO()))
+
+
+def state(folder):
+    """Content and time of change of every file below a folder."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("table", "networks"), [("2", TABLE_2), ("3", TABLE_3), ("2+3", TABLE_2 + TABLE_3)])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_cells_are_the_networks_of_the_table_with_every_seed(table, networks, seeds):
+    runs = cells(table, tiny_run(), seeds, OUTPUT)
+    expected = {(f"para_former_{m}_{n}", seed) for m, n in networks for seed in range(seeds)}
+    assert {(run.model, run.seed) for run in runs} == expected
+    assert len({run.folder() for run in runs}) == len(runs) == len(expected)
+    assert all(OUTPUT in run.folder().parents for run in runs)
+    same = [replace(run, model="para_former_2_4", seed=0, output=None) for run in runs]
+    assert same == [tiny_run(output=None)] * len(runs)
+
+
+def test_both_tables_together_are_the_networks_of_the_paper():
+    assert list(PAPER_NETWORKS) == TABLE_2 + TABLE_3
+
+
+def test_other_epochs_or_another_recipe_never_share_a_folder():
+    defaults = [tiny_run(), tiny_run(epochs=4), tiny_run(recipe="other")]
+    folders = [run.folder() for each in defaults for run in cells("2", each, 1, OUTPUT)]
+    assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize(("table", "seeds", "named"), [("4", 1, "'4'"), ("2", 0, "seeds.*0"), ("2", -1, "seeds.*-1")])
+def test_a_table_that_is_not_there_or_no_seeds_are_refused(table, seeds, named):
+    with pytest.raises(InputError, match=named):
+        cells(table, tiny_run(), seeds, OUTPUT)
+
+
+def test_a_table_is_filled_once_and_a_deleted_cell_again():
+    runs = cells("2", tiny_run(epochs=1), 1, OUTPUT)
+    run_cells(runs)
+    assert all(is_finished(run) for run in runs)
+    latencies = read_records(OUTPUT / "digits" / LATENCY_FILE)
+    assert [(line["model"], line["dataset"]) for line in latencies] == [(run.model, "digits") for run in runs]
+    finished = state(OUTPUT)
+    run_cells(runs)
+    assert state(OUTPUT) == finished
+
+    lost = runs[1].folder()
+    (lost / "record.jsonl").unlink()
+    run_cells(runs)
+    again = state(OUTPUT)
+    changed = {path for path in finished if again[path] != finished[path]}
+    assert again.keys() == finished.keys()
+    assert lost / "record.jsonl" in changed and {path.parent for path in changed} == {lost}
+    assert again[lost / "model.safetensors"][0] == finished[lost / "model.safetensors"][0]
+
+
+def test_a_cell_in_the_middle_goes_on_from_its_last_epoch(stop_at):
+    (run, *_) = cells("2", tiny_run(epochs=2), 1, OUTPUT)
+    with stop_at("learning_rate", 13):
+        run_cells([run])
+    assert not is_finished(run)
+    (first,) = lines_of(run.folder(), "epoch")
+    run_cells([run])
+    assert lines_of(run.folder(), "epoch")[0] == first
+    assert outcome(run.folder()) == outcome(train_quietly(replace(run, output=Path("whole"))))
+
+
+def test_a_latency_file_cut_off_by_a_kill_is_completed():
+    runs = cells("2", tiny_run(epochs=1), 1, OUTPUT)[:2]
+    run_cells(runs)
+    path = OUTPUT / "digits" / LATENCY_FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    run_cells(runs)
+    assert [line["model"] for line in read_records(path)] == [run.model for run in runs]
+    run_cells(runs)
+
+
+def test_a_network_of_another_shape_is_timed_for_itself():
+    """Two recipes share a folder and may give one name two widths."""
+    for width in (16, 8):
+        run_cells(cells("2", tiny_run(epochs=1, width=width, recipe=f"width{width}"), 1, OUTPUT)[:1])
+    assert [line["width"] for line in read_records(OUTPUT / "digits" / LATENCY_FILE)] == [16, 8]

@@ -1,0 +1,140 @@
+"""However a run is stopped, resumed it ends with the bits of a run that never was: weights and records."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from para_former.errors import InputError
+from para_former.training.checkpoint import CHECKPOINT_FILE
+from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
+
+STEPS = 10  # of one epoch
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return outcome(train_quietly(tiny_run(output=tmp_path_factory.mktemp("whole") / "run")))
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("learning_rate", 1),
+        ("learning_rate", STEPS // 2),
+        ("learning_rate", STEPS + 1),
+        ("learning_rate", 3 * STEPS),
+        ("write_records", 1),
+        ("save_checkpoint", 1),
+        ("save_checkpoint", 2),
+        ("save_checkpoint", 3),
+        ("append_record", 1),
+        ("append_record", 3),
+        ("save", 1),
+        ("sample_images", 1),
+    ],
+)
+def test_a_run_stopped_anywhere_and_resumed_equals_the_uninterrupted_one(uninterrupted, stop_at, name, call, after):
+    with stop_at(name, call, after):
+        train_quietly(tiny_run())
+    resume = Path("run/record.jsonl").exists()
+    assert resume or name == "write_records"
+    assert outcome(train_quietly(tiny_run(resume=resume))) == uninterrupted
+    assert not Path("run", CHECKPOINT_FILE).exists()
+
+
+def test_a_run_stopped_twice_equals_the_uninterrupted_one(uninterrupted, stop_at):
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run())
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run(resume=True))
+    assert len(lines_of(Path("run"), "epoch")) == 2
+    assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted
+
+
+@pytest.mark.parametrize("missing", [1, 30])
+def test_a_record_whose_last_line_was_cut_off_is_mended(uninterrupted, stop_at, missing):
+    """Of whichever of the two is written last, a kill can leave part of a line or nothing."""
+    with stop_at("learning_rate", 2 * STEPS + 3):
+        train_quietly(tiny_run())
+    record = Path("run/record.jsonl")
+    checkpoint = Path("run", CHECKPOINT_FILE).read_bytes()
+    with stop_at("append_record", 1, after=True):
+        train_quietly(tiny_run(resume=True))
+    record.write_bytes(record.read_bytes()[:-missing])
+    Path("run", CHECKPOINT_FILE).write_bytes(checkpoint)
+    assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted
+
+
+def test_a_run_does_not_take_up_the_state_of_another_run_that_lay_in_its_folder(uninterrupted, stop_at):
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run(seed=5))
+    Path("run/record.jsonl").unlink()
+    with stop_at("learning_rate", 2):
+        train_quietly(tiny_run())
+    assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted
+
+
+def test_a_process_killed_at_a_random_moment_and_resumed_equals_the_uninterrupted_one(tmp_path):
+    config = tiny_run(batch_size=8)  # long epochs, so that the moment falls inside one
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in config.conditions().items() if name != "flip"]
+    command = [sys.executable, "-m", "para_former.cli", "train", *flags, "--device=cpu", "--flip", "--output=run"]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        share = random.SystemRandom().uniform(0, 2)  # of an epoch, after the first
+        record = tmp_path / "run/record.jsonl"
+        while not (record.exists() and len(lines := record.read_text().splitlines()) > 1):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.01)
+        time.sleep(share * json.loads(lines[1])["seconds"])
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    if not lines_of(tmp_path / "run", "test"):
+        train_quietly(replace(config, output=tmp_path / "run", resume=True))
+    whole = train_quietly(replace(config, output=tmp_path / "whole"))
+    assert outcome(tmp_path / "run") == outcome(whole), f"killed {share:.3f} epochs after the first"
+
+
+@pytest.mark.parametrize("changes", [{"lr": 1e-2}, {"epochs": 4}, {"seed": 1}, {"model": "para_former_1_4"}, {"width": 8}])
+def test_resuming_with_other_settings_is_refused_and_changes_nothing(stop_at, changes):
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run())
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    (name,) = changes
+    with pytest.raises(InputError, match=name):
+        train_quietly(tiny_run(resume=True, **changes))
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def test_resuming_where_there_is_nothing_is_refused_and_leaves_nothing():
+    with pytest.raises(InputError, match="^run"):
+        train_quietly(tiny_run(resume=True))
+    assert not Path("run").exists()
+
+
+def test_resuming_a_finished_run_is_refused_and_changes_nothing():
+    train_quietly(tiny_run(epochs=1))
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    with pytest.raises(InputError, match="finished"):
+        train_quietly(tiny_run(epochs=1, resume=True))
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def test_resuming_from_a_truncated_checkpoint_is_refused_and_changes_nothing(stop_at):
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run())
+    path = Path("run", CHECKPOINT_FILE)
+    path.write_bytes(path.read_bytes()[:-100])
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    with pytest.raises(InputError, match=CHECKPOINT_FILE):
+        train_quietly(tiny_run(resume=True))
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
