@@ -17,6 +17,17 @@ def session_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Networks as small as these gain nothing from threads, and lose much where threads of others wait beside them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # for the processes that tests start
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
+
+
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path, monkeypatch):
     """Relative paths, such as the default ``runs/``, fall into the test's own folder."""

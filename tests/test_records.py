@@ -70,7 +70,9 @@ def test_appending_after_a_cut_off_line_loses_no_other_record(whole, data):
 
 
 @pytest.mark.parametrize(
-    "bad", [b"{", b"word", b"", b'{"kind": "epoch"', b"7", b'["kind"]'], ids=["brace", "word", "empty", "cut", "number", "list"]
+    "bad",
+    [b"{", b"word", b"", b'{"kind": "epoch"', b"7", b'["kind"]'],
+    ids=["brace", "word", "empty", "cut", "number", "list"],
 )
 def test_a_bad_line_before_the_last_is_refused_by_its_number(bad):
     path = make_file(b'{"kind": "run"}\n' + bad + b'\n{"kind": "test"}\n')
@@ -134,7 +136,17 @@ def test_environment_names_hardware_and_versions_but_no_place_or_person():
 def test_a_commit_of_somebody_elses_repository_is_not_ours(tmp_path):
     """Installed into an environment inside a user's repository, the package must not claim the user's commit."""
     package = copy_without_torch(tmp_path / ".venv")
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    git = [
+        "git",
+        "-C",
+        str(tmp_path),
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     (tmp_path / ".gitignore").write_text(".venv\n")
     for command in (["init", "-q"], ["add", ".gitignore"], ["commit", "-q", "-m", "theirs"]):
         subprocess.run([*git, *command], check=True, capture_output=True)

@@ -51,4 +51,3 @@ def test_with_one_branch_the_peer_is_the_same_function(pool):
     ours.load_state_dict(from_timm(peer.state_dict(), config))
     images = torch.randn(4, 1, 8, 8)
     torch.testing.assert_close(ours(images), peer(images), rtol=1e-5, atol=1e-5)
-

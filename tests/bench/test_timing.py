@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from para_former.bench.timing import interleave, ratio, summarize
 
 
-@given(names=st.sets(st.characters(codec="ascii"), min_size=1, max_size=4), rounds=st.integers(1, 6), warmup=st.integers(0, 3))
+@given(
+    names=st.sets(st.characters(codec="ascii"), min_size=1, max_size=4),
+    rounds=st.integers(1, 6),
+    warmup=st.integers(0, 3),
+)
 @settings(max_examples=30)
 def test_functions_are_called_in_turn_as_often_as_asked(names, rounds, warmup):
     calls = []

@@ -75,7 +75,9 @@ def test_a_truncated_file_is_refused_by_name_and_changes_nothing(saved, tmp_path
     assert_equal(model, make_pair(seed=1)[0])
 
 
-@pytest.mark.parametrize("changes", [{"width": 32}, {"model": "para_former_2_6"}, {"model": "para_former_1_4"}, {"pool": "mean"}])
+@pytest.mark.parametrize(
+    "changes", [{"width": 32}, {"model": "para_former_2_6"}, {"model": "para_former_1_4"}, {"pool": "mean"}]
+)
 def test_the_state_of_another_network_is_refused_by_name_and_changes_nothing(saved, tmp_path, changes):
     model, optimizer = make_pair(seed=1, **changes)
     with pytest.raises(InputError, match=rf"{CHECKPOINT_FILE}.*expected.*found"):

@@ -91,7 +91,9 @@ def test_samples_are_those_of_classes_of_the_data_set(finished):
 
 def test_the_record_names_no_place_of_the_machine(finished):
     text = (finished.folder() / "record.jsonl").read_text()
-    assert not [place for place in (finished.folder().parent, Path.home(), Path(pf.__file__).parent) if str(place) in text]
+    assert not [
+        place for place in (finished.folder().parent, Path.home(), Path(pf.__file__).parent) if str(place) in text
+    ]
 
 
 def test_the_same_run_again_gives_the_same_bits_and_another_seed_does_not(finished):
@@ -108,15 +110,15 @@ def test_a_second_start_in_the_same_folder_is_refused_and_changes_nothing(finish
 
 
 def test_training_beats_chance_by_far():
-    config = tiny_run(model="para_former_1_6", patch_size=2, width=32, epochs=6, batch_size=32, flip=False)
+    config = tiny_run(model="para_former_1_6", width=32, epochs=6, batch_size=32, padding=0, flip=False)
     folder = train_quietly(replace(config, dropout=0.0, attention_dropout=0.0, drop_path=0.0))
-    assert lines_of(folder, "test")[0]["top1"] > 70  # chance: 10
+    assert lines_of(folder, "test")[0]["top1"] > 80  # chance: 10; measured: 93
     losses = [line["train_loss"] for line in lines_of(folder, "epoch")]
     assert losses[-1] < losses[0] - 0.5
 
 
 def test_bf16_trains_and_keeps_float32_weights():
-    folder = train_quietly(tiny_run(precision="bf16", epochs=2, patch_size=2, batch_size=32))
+    folder = train_quietly(tiny_run(precision="bf16", epochs=2, batch_size=32))
     first, second = lines_of(folder, "epoch")
     assert second["train_loss"] < first["train_loss"]
     assert {tensor.dtype for tensor in read_tensors(folder / "model.safetensors").values()} == {torch.float32}
@@ -147,7 +149,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_previous_checkpoint_kept(stop_
     assert "NaN" not in text and "Infinity" not in text
 
 
-@pytest.mark.parametrize("changes", [{"heads": 3}, {"patch_size": 3}, {"model": "para_former_4_6"}, {"device": "cuda:77"}])
+@pytest.mark.parametrize(
+    "changes", [{"heads": 3}, {"patch_size": 3}, {"model": "para_former_4_6"}, {"device": "cuda:77"}]
+)
 def test_a_run_that_cannot_be_leaves_no_folder(changes):
     with pytest.raises(InputError):
         train_quietly(tiny_run(**changes))

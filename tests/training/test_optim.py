@@ -69,7 +69,9 @@ def test_decay_reaches_the_weights_of_products_and_nothing_else(pool):
         for group in build_optimizer(model, tiny_run(weight_decay=0.3)).param_groups
     )
     products = {
-        f"{name}.weight" for name, part in model.named_modules() if isinstance(part, BranchLinear | nn.Linear | nn.Conv2d)
+        f"{name}.weight"
+        for name, part in model.named_modules()
+        if isinstance(part, BranchLinear | nn.Linear | nn.Conv2d)
     }
     assert decayed == products
     assert plain == set(names.values()) - products

@@ -31,7 +31,7 @@ class Embedding(nn.Module):
             raise InputError(f"images: expected (channels, height, width) = {expected}, found {found}")
         x = self.proj(images).flatten(2).mT
         if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         return F.dropout(x + self.pos_embed, self.config.dropout, self.training)
 
     def class_row(self) -> Float[Tensor, "1 1 width"]:

@@ -1,0 +1,173 @@
+"""From images to the page: train, evaluate, predict, report and reproduce, as a user runs them."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from para_former.cli.main import COMMANDS
+from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.models import load
+from para_former.records import read_records
+from tests.cli.conftest import TRAIN
+
+
+def numbers_in(text):
+    return [float(number) for number in re.findall(r"\d+\.\d+", text)]
+
+
+def has_json(text):
+    """Whether a line of the text is a JSON object or list."""
+    return any(line.strip()[:1] in ("{", "[") for line in text.splitlines())
+
+
+def surest_image(folder):
+    """The pixels of the test image whose class a network is surest of, and the name of this class."""
+    dataset = load_dataset("digits")
+    split = DeviceSplit.from_split(dataset.test, "cpu")
+    ((images, _),) = evaluation_batches(split, dataset.spec, batch_size=len(split))
+    with torch.inference_mode():
+        probabilities = load(folder)(images).softmax(1)
+    row = probabilities.max(1).values.argmax().item()
+    return dataset.test.images[row, :, :, 0], dataset.spec.classes[probabilities[row].argmax()]
+
+
+@pytest.fixture
+def picture(trained, tmp_path):
+    """A PNG of 100x80 pixels, a digit ten times as large with black at its sides, and the digit's name."""
+    pixels, name = surest_image(trained)
+    canvas = np.zeros((80, 100), np.uint8)
+    canvas[:, 10:90] = np.kron(pixels, np.ones((10, 10), np.uint8))
+    path = tmp_path / "digit.png"
+    Image.fromarray(canvas).save(path)
+    return path, name
+
+
+def test_train_prints_every_epoch_the_test_and_where_the_run_is(run):
+    code, out, err = run(*TRAIN, "--epochs=2", "--output=mine")
+    assert (code, err) == (0, "")
+    assert "epoch 1/2" in out and "epoch 2/2" in out and "mine" in out
+    (test,) = [line for line in read_records(Path("mine/record.jsonl")) if line["kind"] == "test"]
+    assert f"{test['top1']:.2f} %" in out
+    assert not has_json(out)
+
+
+def test_train_json_is_the_test_line(run):
+    code, out, err = run(*TRAIN, "--epochs=1", "--output=mine", "--json")
+    assert code == 0
+    assert json.loads(out) == {"run": "mine", "test": read_records(Path("mine/record.jsonl"))[-1]}
+    assert "epoch 1/1" in err and not has_json(err)
+
+
+def test_train_resumes_from_the_command_line(run, trained):
+    """Nothing is left of a finished run to go on with, and the answer is one line."""
+    code, out, err = run(*TRAIN, f"--output={trained}", "--resume")
+    assert (code, out) == (2, "") and "finished" in err
+
+
+def test_evaluate_finds_the_accuracy_that_training_recorded(run, trained):
+    test = read_records(trained / "record.jsonl")[-1]
+    code, out, err = run("evaluate", trained)
+    assert (code, err) == (0, "")
+    assert f"{test['top1']:.2f}" in out and f"{test['top5']:.2f}" in out and not has_json(out)
+    code, out, err = run("evaluate", trained, "--json")
+    result = json.loads(out)
+    assert code == 0 and not has_json(err) and "Digits" in err
+    assert (result["split"], result["images"]) == ("test", 360)
+    for name in ("top1", "top5", "per_class_top1", "confusion", "classes"):
+        assert result[name] == test[name], name
+    assert result["loss"] == pytest.approx(test["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize(("split", "images"), [("train", 1365), ("validation", 72)])
+def test_evaluate_takes_any_split(run, trained, split, images):
+    code, out, _ = run("evaluate", trained, "--split", split, "--json")
+    assert code == 0
+    assert (json.loads(out)["split"], json.loads(out)["images"]) == (split, images)
+
+
+def test_evaluate_changes_nothing_in_the_run(run, trained, files):
+    before = files()
+    assert run("evaluate", trained).code == 0
+    assert files() == before
+
+
+def test_predict_knows_a_digit_in_a_larger_picture(run, trained, picture):
+    path, name = picture
+    code, out, err = run("predict", trained, path, path, "--json")
+    assert code == 0 and not has_json(err)
+    first, second = json.loads(out)
+    assert first == second and first["image"] == str(path)
+    assert first["predictions"][0]["class"] == name
+    probabilities = [guess["probability"] for guess in first["predictions"]]
+    assert len({guess["class"] for guess in first["predictions"]}) == len(probabilities) == 5
+    assert probabilities == sorted(probabilities, reverse=True) and 0.5 < sum(probabilities) <= 1 + 1e-6
+
+
+def test_predict_prints_what_its_json_says(run, trained, picture):
+    (guesses,) = (result["predictions"] for result in json.loads(run("predict", trained, picture[0], "--json").out))
+    code, out, err = run("predict", trained, picture[0])
+    assert (code, err) == (0, "") and not has_json(out)
+    assert str(picture[0]) in out
+    assert numbers_in(out.split("probability")[1]) == pytest.approx([g["probability"] for g in guesses], abs=1e-4)
+
+
+def test_report_writes_a_page_that_shows_the_run(run, trained):
+    code, out, err = run("report", trained)
+    assert (code, err) == (0, "")
+    assert str(trained / "report.html") in out and not has_json(out)
+    test = read_records(trained / "record.jsonl")[-1]
+    for name in ("report.html", "report.md"):
+        text = (trained / name).read_text()
+        assert "Para-F-1-6" in text and f"{test['top1']:.2f}" in text
+    code, out, _ = run("report", trained, "--output=elsewhere", "--json")
+    assert json.loads(out) == {"page": "elsewhere/report.html", "markdown": "elsewhere/report.md"}
+
+
+def test_reproduce_fills_a_table_and_keeps_it(run, files):
+    """The command of `make demo`, one epoch for each network of Table 2."""
+    command = ["reproduce", "--dataset=digits", "--table=2", "--epochs=1", "--output=results", "--device=cpu"]
+    code, out, err = run(*command)
+    assert (code, err) == (0, "")
+    assert "results/report.html" in out and "Para-F-1-24" in out and not has_json(out)
+    before = {path: content for path, content in files().items() if path.suffix == ".jsonl"}
+    code, out, err = run(*command, "--json")
+    assert code == 0 and "4 finished already" in err
+    result = json.loads(out)
+    assert {path.suffix: content for path, content in files().items()}.keys() >= {".html", ".md", ".jsonl"}
+    assert len(result["records"]) == len(before) == 5
+    assert all(files()[path] == content for path, content in before.items())
+
+
+def test_info_lists_networks_data_sets_and_versions(run):
+    code, out, err = run("info")
+    assert (code, err) == (0, "") and not has_json(out)
+    assert "para_former_6_24" in out and "digits" in out and "torch" in out
+    result = json.loads(run("info", "--json").out)
+    networks = {network["name"]: network for network in result["networks"]}
+    assert networks["para_former_2_24"]["branches"] == 12
+    assert {each["name"]: each["found"] for each in result["data_sets"]}["digits"] == "sklearn"
+    assert result["devices"][0] == "cpu"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_without_a_command_all_commands_are_listed(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    assert all(name in out for name in [*COMMANDS, "--json", "--debug", "--help"])
+
+
+@pytest.mark.parametrize("name", ["[red]digit.png", "[/red]digit.png", ":smile:.png"])
+def test_a_name_is_printed_as_it_is(run, trained, picture, tmp_path, name):
+    """Square brackets are markup to rich, and file names to users."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    picture[0].rename(path)
+    code, out, err = run("predict", trained, path)
+    assert (code, err) == (0, "") and str(path) in out
+    code, out, err = run("report", trained, f"--output={tmp_path / '[bold]page'}")
+    assert (code, err) == (0, "") and "[bold]page/report.html" in out

@@ -1,0 +1,149 @@
+"""Bad input is told in one line that names it, with exit code 2, and leaves nothing behind; a failure has code 1."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from para_former.cli import info
+from tests.cli.conftest import TRAIN
+
+DIGITS = ["train", "--dataset=digits", "--output=run"]
+REFUSED = {
+    "unknown command": (["tarin"], ["tarin", "expected one of train, evaluate"]),
+    "unknown flag": ([*DIGITS, "--epohcs", "3"], ["--epohcs"]),
+    "flag without value": (["train", "--dataset"], ["--dataset"]),
+    "recipe without value": (["train", "--dataset=digits", "--recipe"], ["--recipe"]),
+    "no number": ([*DIGITS, "--epochs", "many"], ["--epochs", "many"]),
+    "unknown choice": ([*DIGITS, "--pool", "max"], ["--pool", "max", "cls"]),
+    "unknown precision": ([*DIGITS, "--precision", "float16"], ["--precision", "float16", "bf16"]),
+    "negative epochs": ([*DIGITS, "--epochs", "-1"], ["epochs", "-1", "expected at least 1"]),
+    "no learning rate": ([*DIGITS, "--lr", "0"], ["lr", "expected more than 0", "found 0"]),
+    "endless warm-up": ([*DIGITS, "--warmup-epochs", "inf"], ["warmup_epochs", "expected", "found inf"]),
+    "enormous seed": ([*DIGITS, "--seed", str(2**70)], ["seed", "expected", str(2**70)]),
+    "unknown model": ([*DIGITS, "--model", "resnet50"], ["'resnet50'", "expected para_former_M_N"]),
+    "depth that does not divide": ([*DIGITS, "--model", "para_former_4_6"], ["para_former_4_6", "multiple of depth 4", "found 6"]),
+    "heads that do not divide": ([*DIGITS, "--width=64", "--heads", "3"], ["width", "multiple of heads 3", "found 64"]),
+    "patch that does not fit": ([*DIGITS, "--patch-size", "3"], ["image_size", "multiple of patch_size 3", "found 8"]),
+    "missing data root": (["train", "--dataset=cifar10", "--data-root=nowhere", "--output=run"], ["nowhere", "expected", "CIFAR-10", "found"]),
+    "empty data root": (["train", "--dataset=cifar10", "--data-root=empty", "--output=run"], ["empty", "expected", "CIFAR-10", "found nothing"]),
+    "unknown data set": (["train", "--dataset=mnist"], ["'mnist'", "expected one of digits"]),
+    "unknown data set to reproduce": (["reproduce", "--dataset=mnist"], ["'mnist'", "expected one of digits"]),
+    "unknown recipe": ([*DIGITS, "--recipe=magic"], ["'magic'", "expected one of basic"]),
+    "unknown recipe to reproduce": (["reproduce", "--recipe=magic"], ["'magic'", "expected one of basic"]),
+    "unknown table": (["reproduce", "--table=4"], ["--table", "'4'", "2+3"]),
+    "no seeds": (["reproduce", "--seeds=0"], ["seeds", "expected at least 1", "found 0"]),
+    "device that is not there": ([*DIGITS, "--device", "cuda:7"], ["device", "expected", "'cuda:7'"]),
+    "unknown device": ([*DIGITS, "--device", "banana"], ["device", "expected", "'banana'"]),
+    "device that cannot compute": ([*DIGITS, "--device", "meta"], ["device", "expected", "'meta'"]),
+    "unknown device to reproduce": (["reproduce", "--device", "banana"], ["device", "expected", "'banana'"]),
+    "unknown device to evaluate": (["evaluate", "trained", "--device", "banana"], ["device", "expected", "'banana'"]),
+    "output that is a file": (["train", "--dataset=digits", "--output=text.jpg"], ["text.jpg", "expected"]),
+    "output of a finished run": (["train", "--dataset=digits", "--output=trained"], ["trained", "--resume", "--output"]),
+    "nothing to resume": ([*DIGITS, "--resume"], ["run", "expected", "record.jsonl"]),
+    "finished run to resume": ([*TRAIN, "--output=trained", "--resume"], ["trained", "finished"]),
+    "other settings to resume": ([*TRAIN, "--output=trained", "--resume", "--lr=0.5"], ["trained", "lr", "0.5"]),
+    "no run to evaluate": (["evaluate"], ["run"]),
+    "missing run to evaluate": (["evaluate", "nowhere"], ["nowhere", "expected", "record.jsonl"]),
+    "missing run to predict": (["predict", "nowhere", "image.png"], ["nowhere", "expected", "record.jsonl"]),
+    "missing run to report": (["report", "nowhere"], ["nowhere", "expected"]),
+    "no run to report": (["report"], ["expected at least one"]),
+    "empty folder to report": (["report", "empty"], ["empty", "expected"]),
+    "weights to report": (["report", "trained/model.safetensors"], ["trained/model.safetensors", "expected"]),
+    "unknown split": (["evaluate", "trained", "--split=dev"], ["--split", "dev", "validation"]),
+    "truncated weights to evaluate": (["evaluate", "truncated"], ["truncated/model.safetensors", "safetensors"]),
+    "truncated weights to predict": (["predict", "truncated", "text.jpg"], ["truncated/model.safetensors", "safetensors"]),
+    "lost weights": (["evaluate", "without_weights"], ["without_weights/model.safetensors", "expected"]),
+    "unfinished run": (["evaluate", "unfinished"], ["unfinished", "expected"]),
+    "broken configuration": (["evaluate", "broken"], ["broken/config.json"]),
+    "binary configuration": (["evaluate", "binary"], ["binary/config.json"]),
+    "text named .jpg": (["predict", "trained", "text.jpg"], ["text.jpg", "expected an image", "found"]),
+    "missing image": (["predict", "trained", "nowhere.png"], ["nowhere.png", "expected an image"]),
+    "folder as image": (["predict", "trained", "empty"], ["empty", "expected an image"]),
+    "no image": (["predict", "trained"], ["image", "expected"]),
+    "argument to info": (["info", "everything"], ["everything"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def workplace(trained, tmp_path, monkeypatch):
+    """Runs and files that are damaged in one way each, and a cache that shows when something is decoded into it."""
+    for name in ("truncated", "without_weights", "unfinished", "broken", "binary"):
+        shutil.copytree(trained, tmp_path / name)
+    weights = trained / "model.safetensors"
+    (tmp_path / "truncated" / weights.name).write_bytes(weights.read_bytes()[:-1000])
+    (tmp_path / "without_weights" / weights.name).unlink()
+    for path in ("model.safetensors", "config.json"):
+        (tmp_path / "unfinished" / path).unlink()
+    (tmp_path / "broken/config.json").write_text('{"depth": 1, "image_size": 8, "colour": "red"}')
+    (tmp_path / "binary/config.json").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "text.jpg").write_text("This is no picture.\nNor is this.\n")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PARA_FORMER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(("arguments", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_bad_input_is_told_in_one_line_and_leaves_nothing(run, workplace, files, arguments, named):
+    before = files()
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1), (code, out, err)
+    assert err.startswith(f"para-former {arguments[0]}: ")
+    assert not [sign for sign in ("Traceback", "---", "──", "│") if sign in err], err
+    assert not [part for part in named if part not in err], err
+    assert files() == before
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
+def test_debug_adds_the_traceback_and_changes_nothing_else(run, first):
+    command = ["train", "--dataset=digits", "--model=resnet50"]
+    code, out, err = run(*(["--debug", *command] if first else [*command, "--debug"]))
+    assert (code, out) == (2, "")
+    assert "Traceback (most recent call last)" in err and "resnet50" in err
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_failure_of_the_program_has_code_1_and_one_line(run, monkeypatch, flags):
+    monkeypatch.setattr(info, "run", fail)
+    code, out, err = run("info", *flags)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert all(part in err for part in ("para-former info: ", "RuntimeError", "half the", "answer", "--debug"))
+
+
+def test_debug_shows_where_the_program_failed(run, monkeypatch):
+    monkeypatch.setattr(info, "run", fail)
+    code, out, err = run("info", "--debug")
+    assert (code, out) == (1, "")
+    assert "Traceback" in err and "RuntimeError: half the" in err and "in fail" in err
+
+
+def fail(arguments, console):
+    raise RuntimeError("half the\nanswer")
+
+
+def test_ctrl_c_ends_in_one_line(run, monkeypatch):
+    def interrupt(arguments, console):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info, "run", interrupt)
+    code, out, err = run("info")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "stopped" in err and "--resume" not in err  # which info does not have
+
+
+def test_a_diverged_run_fails_in_one_line(run):
+    code, out, err = run(*TRAIN, "--output=run", "--lr=1e30")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "not finite" in err and "run" in err
+
+
+def test_no_warning_or_log_line_comes_before_the_error_of_a_real_process(tmp_path):
+    command = [sys.executable, "-m", "para_former.cli", "evaluate", "nowhere"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
+    assert result.stderr.startswith("para-former evaluate: nowhere: ")
+
+
+def test_a_failed_command_prints_no_json(run):
+    code, out, err = run("evaluate", "nowhere", "--json")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "nowhere" in err
