@@ -1,5 +1,6 @@
 """What holds for every test: one seed, the default dtype given back, and no file outside pytest's own folders."""
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
@@ -41,3 +42,11 @@ def torch_defaults():
     torch.manual_seed(0)
     yield
     torch.set_default_dtype(dtype)
+
+
+@pytest.fixture
+def no_shape_checks():
+    """The package as its users run it, without the checks of types and shapes that tests switch on."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

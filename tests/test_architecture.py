@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import para_former as pf
 
@@ -77,8 +78,6 @@ def test_public_names_are_there_and_no_others():
 
 
 def test_names_work_together_as_the_design_says(tmp_path):
-    import torch
-
     model = pf.create_model("para_former_2_4", num_classes=10, image_size=8, width=16, heads=2).eval()
     assert isinstance(model, pf.ParaFormer) and isinstance(model.config, pf.ModelConfig)
     images = torch.randn(2, 3, 8, 8)

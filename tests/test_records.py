@@ -108,6 +108,15 @@ def test_a_write_replaces_the_old_file_and_leaves_nothing_else(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["record.jsonl"]
 
 
+def test_a_reader_keeps_the_whole_old_file_while_it_is_replaced(tmp_path):
+    path = tmp_path / "record.jsonl"
+    write_atomically(path, b"old" * 100_000)
+    with open(path, "rb") as reader:
+        start = reader.read(10)
+        write_atomically(path, b"new" * 100_000)
+        assert start + reader.read() == b"old" * 100_000
+
+
 def test_records_are_found_in_files_and_in_folders_in_sorted_order(tmp_path):
     for name in ("b/2.jsonl", "a/1.jsonl", "b/c/3.jsonl", "b/ignored.json"):
         write_records(tmp_path / name, [{"name": name}])
@@ -136,22 +145,12 @@ def test_environment_names_hardware_and_versions_but_no_place_or_person():
 def test_a_commit_of_somebody_elses_repository_is_not_ours(tmp_path):
     """Installed into an environment inside a user's repository, the package must not claim the user's commit."""
     package = copy_without_torch(tmp_path / ".venv")
-    git = [
-        "git",
-        "-C",
-        str(tmp_path),
-        "-c",
-        "user.name=a",
-        "-c",
-        "user.email=a@example.org",
-        "-c",
-        "commit.gpgsign=false",
-    ]
     (tmp_path / ".gitignore").write_text(".venv\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    elsewhere = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # as hooks set them
     for command in (["init", "-q"], ["add", ".gitignore"], ["commit", "-q", "-m", "theirs"]):
-        subprocess.run([*git, *command], check=True, capture_output=True)
-    commit = run_isolated(package.parent, "print(records.environment()['commit'])")
-    assert commit == "unknown"
+        subprocess.run([*git, *command], cwd=tmp_path, env=elsewhere, check=True, capture_output=True)
+    assert run_isolated(package.parent, "print(records.environment()['commit'])") == "unknown"
 
 
 def test_records_need_no_torch(tmp_path):

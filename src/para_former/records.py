@@ -56,24 +56,29 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def append_record(path: Path, record: Record) -> None:
-    """Add one line to the record file at ``path``, on the disk when this returns."""
+    """Add one line to the record file at ``path``, on the disk when this returns; a line cut off by a kill goes."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        file.write(json.dumps(record) + "\n")
+    with open(path, "a+b") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(record).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
 
 def read_records(path: Path) -> list[Record]:
     """All records of one file; a last line cut off by a killed process is dropped, any other bad line refused."""
-    lines = Path(path).read_text().split("\n")
+    lines = Path(path).read_bytes().split(b"\n")
     records = []
     for number, line in enumerate(lines[:-1], start=1):  # a whole file ends with a newline, so the last piece is empty
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            raise InputError(f"{path}: line {number} is not JSON; expected one record a line") from None
+            record = json.loads(line)
+        except ValueError:  # not JSON, or not text
+            record = None
+        if not isinstance(record, dict):
+            raise InputError(f"{path}: line {number} is not a record; expected a JSON object on every line")
+        records.append(record)
     return records
 
 
@@ -106,6 +111,8 @@ def _commit() -> str:
     """The commit of the source tree this package runs from, ``+`` where tracked files differ from it."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
+        tracked = [*git, "ls-files", "--error-unmatch", Path(__file__).name]  # not somebody else's repository around us
+        subprocess.run(tracked, capture_output=True, check=True)
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
         dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True).returncode
     except (OSError, subprocess.CalledProcessError):

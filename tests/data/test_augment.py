@@ -1,126 +1,112 @@
-"""Random numbers equal a plain splitmix64, pixels equal torchvision's, and neither depends on the batch."""
+"""Off by default, refused where impossible, and every operation sees the same numbers whatever else is on."""
 
-import numpy as np
+import re
+from dataclasses import replace
+
 import pytest
 import torch
-import torchvision.transforms.v2.functional as TF
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from para_former.data import Augment, crop_flip, normalize, uniform
+from para_former.data import Augment, color_jitter, crop_flip, erase, randaugment, resized_crop, uniform
+from para_former.data.augment import augment_inputs, augment_pixels
+from para_former.data.mixing import mix
 from para_former.errors import InputError
 
-MASK = 2**64 - 1
-GAMMA = 0x9E3779B97F4A7C15
-ANY_INT = st.integers(-(2**70), 2**70)
-INDICES = st.lists(st.integers(0, 2**40), min_size=1, max_size=8)
-LARGEST = 1 - 2**-24
-
-
-def mix(bits):
-    """splitmix64's output function, in Python's unbounded integers."""
-    bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & MASK
-    return bits ^ (bits >> 31)
-
-
-def test_the_oracle_is_splitmix64():
-    assert mix(GAMMA) == 0xE220A8397B1DCDAF  # the published first number of seed 0
-
-
-@given(seed=ANY_INT, epoch=ANY_INT, indices=INDICES, count=st.integers(1, 5))
-@settings(deadline=None)
-def test_uniform_equals_the_formula(seed, epoch, indices, count):
-    key = mix((mix(seed & MASK) + epoch) & MASK)
-    streams = [mix((key + index) & MASK) for index in indices]
-    expected = [[(mix((stream + j * GAMMA) & MASK) >> 40) / 2**24 for j in range(1, count + 1)] for stream in streams]
-    torch.testing.assert_close(
-        uniform(seed, epoch, torch.tensor(indices), count), torch.tensor(expected), rtol=0, atol=0
-    )
-
-
-@given(indices=INDICES, data=st.data())
-@settings(deadline=None)
-def test_uniform_of_a_sample_ignores_the_others_and_the_count(indices, data):
-    whole = uniform(3, 7, torch.tensor(indices), 5)
-    rows = data.draw(st.lists(st.integers(0, len(indices) - 1), min_size=1))
-    count = data.draw(st.integers(1, 5))
-    torch.testing.assert_close(uniform(3, 7, torch.tensor(indices)[rows], count), whole[rows, :count], rtol=0, atol=0)
-
-
-def test_uniform_is_uniform_and_its_neighbours_are_unrelated():
-    base = uniform(0, 0, torch.arange(50_000), 3)
-    assert base.min() >= 0 and base.max() < 1
-    for column in base.unbind(1):  # 100 bins of 500 expected: chi-square of 99 degrees, mean 99, deviation 14
-        chi_square = (torch.histc(column, 100, 0, 1) - 500).square().sum() / 500
-        assert 50 < chi_square < 150
-    others = [uniform(1, 0, torch.arange(50_000), 3), uniform(0, 1, torch.arange(50_000), 3), base.roll(1, 0)]
-    columns = torch.cat([base, *others], dim=1)
-    assert (torch.corrcoef(columns.T) - torch.eye(12)).abs().max() < 0.025  # five deviations of 1 / sqrt(50,000)
-
-
-def one_by_one(images, uniforms, padding, flip):
-    """torchvision's own operations, image by image."""
-    results = []
-    for image, (top, left, mirror) in zip(images, uniforms.tolist(), strict=True):
-        top, left = int(top * (2 * padding + 1)), int(left * (2 * padding + 1))
-        image = TF.crop(TF.pad(image, [padding]), top, left, *image.shape[1:])
-        results.append(TF.hflip(image) if flip and mirror < 0.5 else image)
-    return torch.stack(results)
-
-
-@given(
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
-    padding=st.integers(0, 12),
-    flip=st.booleans(),
-    data=st.data(),
+ALL = Augment(
+    padding=2,
+    flip=True,
+    crop_scale=(0.3, 0.9),
+    randaugment_rounds=2,
+    randaugment_magnitude=14,
+    color_jitter=0.4,
+    erasing=0.5,
+    mixup=0.8,
+    cutmix=1.0,
 )
-@settings(deadline=None)
-def test_crop_flip_equals_torchvision_image_by_image(shape, padding, flip, data):
-    number = st.sampled_from([0.0, 0.5, LARGEST]) | st.integers(0, 2**24 - 1).map(lambda bits: bits / 2**24)
-    rows = st.lists(st.lists(number, min_size=3, max_size=3), min_size=shape[0], max_size=shape[0])
-    uniforms = torch.tensor(data.draw(rows))
-    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-    before = images.clone()
-    result = crop_flip(images, uniforms, padding, flip)
-    torch.testing.assert_close(result, one_by_one(images, uniforms, padding, flip), rtol=0, atol=0)
-    torch.testing.assert_close(images, before, rtol=0, atol=0)
-    assert result.is_contiguous()
+REFUSED = {
+    "padding -1: expected 0 pixels or more": {"padding": -1},
+    "crop_scale (0.0, 1.0): expected 0 < least <= largest <= 1": {"crop_scale": (0.0, 1.0)},
+    "crop_scale (0.9, 0.5): expected 0 < least <= largest <= 1": {"crop_scale": (0.9, 0.5)},
+    "crop_scale (0.5, 1.1): expected 0 < least <= largest <= 1": {"crop_scale": (0.5, 1.1)},
+    "randaugment_rounds -2: expected 0 or more": {"randaugment_rounds": -2},
+    "randaugment_magnitude 31: expected 0..30": {"randaugment_magnitude": 31},
+    "randaugment_magnitude -1: expected 0..30": {"randaugment_magnitude": -1},
+    "color_jitter -0.1: expected 0 or more": {"color_jitter": -0.1},
+    "color_jitter nan: expected 0 or more": {"color_jitter": float("nan")},
+    "erasing 1.5: expected a probability in [0, 1]": {"erasing": 1.5},
+    "mixup inf: expected 0 or more": {"mixup": float("inf")},
+    "cutmix -1.0: expected 0 or more": {"cutmix": -1.0},
+}
 
 
-def test_every_crop_and_both_flips_occur_equally_often():
-    image = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
-    image[0, 0, 2, 1] = 1  # its place after the crop tells which crop and flip happened
-    uniforms = uniform(0, 0, torch.arange(18_000), 3)
-    places = crop_flip(image.expand(18_000, 1, 5, 5), uniforms, padding=1, flip=True).flatten(1).argmax(1)
-    counts = places.bincount(minlength=25).view(5, 5)
-    assert counts.sum(1)[[0, 4]].eq(0).all()
-    once, twice = counts[1:4, [0, 1, 3, 4]], counts[1:4, 2]  # column 2 is reached unflipped and flipped
-    assert ((once - 1000).abs() < 160).all() and ((twice - 2000).abs() < 230).all()  # five deviations
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-@given(channels=st.integers(1, 3), data=st.data())
-@settings(deadline=None)
-def test_normalize_equals_torchvision(channels, data):
-    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(2, channels, 16, 16)
-    moments = st.lists(st.floats(0.0625, 1), min_size=channels, max_size=channels)
-    mean, std = data.draw(moments), data.draw(moments)
-    expected = TF.normalize(TF.to_dtype(images, torch.float32, scale=True), mean, std)
-    torch.testing.assert_close(normalize(images, mean, std), expected, rtol=1e-5, atol=1e-5)
-    as_tensors = normalize(images, torch.tensor(mean), torch.tensor(std))
-    torch.testing.assert_close(as_tensors, normalize(images, mean, std), rtol=0, atol=0)
+def numbers(augment, count=40):
+    return uniform(3, 4, torch.arange(count), augment.numbers)
 
 
-def test_negative_padding_is_refused():
-    with pytest.raises(InputError, match="padding -1: expected 0 pixels or more"):
-        Augment(padding=-1, flip=False)
+def equal(left, right):
+    torch.testing.assert_close(left, right, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_impossible_values_are_refused_with_the_number(message):
+    with pytest.raises(InputError, match=f"^augmentation {re.escape(message)}$"):
+        Augment(**REFUSED[message])
+
+
+def test_nothing_happens_by_default(images):
+    off = Augment()
+    assert not off.mixes
+    equal(augment_pixels(images, numbers(off), off), images)
+    inputs = images.float(), torch.arange(40)
+    for result, before in zip(augment_inputs(*inputs, numbers(off), off), inputs, strict=True):
+        equal(result, before)
+
+
+def test_pixels_pass_through_all_operations_in_order(images):
+    uniforms = numbers(ALL)
+    expected = resized_crop(images, uniforms[:, 3:7], (0.3, 0.9))
+    expected = crop_flip(expected, uniforms[:, 0:3], 2, True)
+    expected = randaugment(expected, uniforms[:, 19:].view(40, 2, 2), 14)
+    expected = color_jitter(expected, uniforms[:, 7:10], 0.4)
+    equal(augment_pixels(images, uniforms, ALL), expected)
+
+
+def test_inputs_are_erased_and_then_mixed(images):
+    uniforms, targets = numbers(ALL), torch.eye(40)
+    expected = mix(erase(images.float(), uniforms[:, 10:15], 0.5), targets, uniforms[:, 15:19], 0.8, 1.0)
+    for result, own in zip(augment_inputs(images.float(), targets, uniforms, ALL), expected, strict=True):
+        equal(result, own)
+
+
+@pytest.mark.parametrize("off", [{"padding": 0, "flip": False}, {"randaugment_rounds": 0}, {"crop_scale": (1.0, 1.0)}])
+def test_turning_one_operation_off_leaves_the_numbers_of_the_others(images, off):
+    fewer = replace(ALL, **off)
+    equal(numbers(fewer), numbers(ALL)[:, : fewer.numbers])
+
+
+@pytest.mark.parametrize(
+    "on",
+    [{"padding": 3}, {"flip": True}, {"crop_scale": (0.2, 0.8)}, {"randaugment_rounds": 1}, {"color_jitter": 0.5}],
+    ids=str,
+)
+def test_each_operation_alone_changes_pixels(images, on):
+    augment = Augment(**on)
+    result = augment_pixels(images, numbers(augment), augment)
+    assert result.shape == images.shape and result.dtype == images.dtype and not torch.equal(result, images)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
-def test_the_accelerator_gives_the_same_pixels():
-    images, indices = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8), torch.arange(64)
-    pixels = [
-        crop_flip(images.to(device), uniform(5, 6, indices.to(device), 3), 4, True).cpu() for device in ("cpu", "cuda")
-    ]
-    torch.testing.assert_close(*pixels, rtol=0, atol=0)
+def test_the_accelerator_gives_nearly_the_same_pixels(images):
+    exact = replace(ALL, crop_scale=(1.0, 1.0), randaugment_rounds=0, color_jitter=0.0)
+    for augment, tolerance in ((exact, 0), (ALL, 1)):  # float sums are ordered differently there
+        results = [
+            augment_pixels(images.to(device), numbers(augment).to(device), augment).cpu().int()
+            for device in ("cpu", "cuda")
+        ]
+        far = (results[0] - results[1]).abs() > tolerance
+        assert far.float().mean() < 0.01

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,13 +16,17 @@ from para_former.data import (
     Split,
     crop_flip,
     evaluation_batches,
+    mixup,
+    network_input,
     normalize,
     training_batches,
     uniform,
 )
+from para_former.data.inputs import resize
 from para_former.errors import InputError
 
-SPEC = SPECS["cifar10"]
+# As large as the images here, so that nothing is scaled, and with a class for each of them.
+SPEC = replace(SPECS["cifar10"], image_size=8, classes=tuple(map(str, range(50))))
 PLAIN = Augment(padding=0, flip=False)
 CROPPED = Augment(padding=2, flip=True)
 COUNT = 50
@@ -127,6 +132,83 @@ def test_each_augmentation_alone(augment):
     assert unchanged.all() == (augment == PLAIN)
     assert (unchanged | mirrored).all() == (augment.padding == 0)
     assert mirrored.any() == augment.flip
+
+
+EVERYTHING = Augment(
+    padding=2,
+    flip=True,
+    crop_scale=(0.3, 1.0),
+    randaugment_rounds=2,
+    randaugment_magnitude=14,
+    color_jitter=0.4,
+    erasing=0.5,
+    mixup=0.8,
+    cutmix=1.0,
+)
+
+
+@given(batch_size=st.integers(1, COUNT))
+@settings(deadline=None, max_examples=15)
+def test_another_batch_size_sees_the_same_pixels_and_targets_with_everything_on(batch_size):
+    images, targets = epoch(batch_size=batch_size, augment=EVERYTHING)
+    whole_images, whole_targets = epoch(augment=EVERYTHING)
+    equal(targets, whole_targets[: len(targets)])
+    equal(images, whole_images[: len(images)])
+
+
+@given(batch_size=st.integers(1, 20), first=st.integers(0, 6))
+@settings(deadline=None, max_examples=15)
+def test_an_epoch_that_starts_later_is_the_rest_of_the_whole(batch_size, first):
+    arguments = {"batch_size": batch_size, "seed": 1, "epoch": 2, "augment": EVERYTHING}
+    whole = list(training_batches(device_split(), SPEC, **arguments))
+    rest = list(training_batches(device_split(), SPEC, **arguments, first_batch=first))
+    assert len(rest) == max(len(whole) - first, 0)
+    for (images, targets), (whole_images, whole_targets) in zip(rest, whole[first:], strict=True):
+        equal(images, whole_images)
+        equal(targets, whole_targets)
+
+
+@pytest.mark.parametrize("mixing", [{"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1.0}], ids=str)
+def test_targets_are_shares_of_classes_when_images_mix_and_labels_otherwise(mixing):
+    split, arguments = device_split(), {"batch_size": 20, "seed": 0, "epoch": 0}
+    plain = list(training_batches(split, SPEC, **arguments, augment=PLAIN))
+    mixed = list(training_batches(split, SPEC, **arguments, augment=Augment(**mixing)))
+    order = torch.cat([labels for _, labels in plain]).tolist()
+    assert all(labels.dtype == torch.int64 and labels.shape == (20,) for _, labels in plain)
+    for row, shares in enumerate(torch.cat([targets for _, targets in mixed])):
+        assert shares.dtype == torch.float32 and shares.shape == (COUNT,) and abs(shares.sum() - 1) < 1e-6
+        if row:  # the first image meets the last one of the epoch, which may be dropped itself
+            assert set(shares.nonzero()[:, 0].tolist()) <= {order[row], order[row - 1]}
+        assert F.cross_entropy(torch.zeros(1, COUNT), shares[None]).isfinite()
+
+
+def test_mixed_images_are_those_of_the_mixing_function():
+    split = device_split()
+    ((images, targets),) = training_batches(split, SPEC, batch_size=COUNT, seed=3, epoch=4, augment=Augment(mixup=0.8))
+    ((plain, labels),) = training_batches(split, SPEC, batch_size=COUNT, seed=3, epoch=4, augment=PLAIN)
+    uniforms = uniform(3, 4, split.indices[labels], 19)[:, 15:]
+    for result, expected in zip(
+        (images, targets), mixup(plain, F.one_hot(labels, COUNT).float(), uniforms, 0.8), strict=True
+    ):
+        equal(result, expected)
+
+
+@pytest.mark.parametrize("size", [4, 12])
+def test_batches_have_the_size_that_the_network_sees(size):
+    split, spec = device_split(), replace(SPEC, image_size=size)
+    arguments = {"batch_size": COUNT, "seed": 3, "epoch": 4, "augment": CROPPED}
+    ((images, labels),) = training_batches(split, spec, **arguments)
+    ((native, _),) = training_batches(split, SPEC, **arguments)
+    equal(images, resize(native, size))
+    ((evaluated, _),) = evaluation_batches(split, spec, batch_size=COUNT)
+    equal(evaluated, network_input(split.images, spec))
+    assert images.shape == evaluated.shape == (COUNT, 3, size, size)
+
+
+def test_an_empty_split_gives_no_batches():
+    split = device_split(0)
+    assert list(training_batches(split, SPEC, batch_size=5, seed=0, epoch=0, augment=EVERYTHING)) == []
+    assert list(evaluation_batches(split, SPEC, batch_size=5)) == []
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])

@@ -23,7 +23,7 @@ def digits_cache(tmp_path_factory):
     return folder
 
 
-def no_reading(*arguments):
+def no_reading(*arguments, **settings):
     raise AssertionError("the sources were read although the cache is valid")
 
 
@@ -107,6 +107,7 @@ DAMAGE = {
     "garbage": ("train_labels.npy", lambda path: path.write_bytes(b"no array")),
     "missing": ("test_labels.npy", lambda path: path.unlink()),
     "another shape": ("train_images.npy", lambda path: np.save(path, np.zeros((1437, 8, 9, 1), np.uint8))),
+    "without the skipped": ("train_skipped.npy", lambda path: path.unlink()),
     "another count": ("test_labels.npy", lambda path: np.save(path, np.zeros(359, np.int64))),
     "another type": ("test_images.npy", lambda path: np.save(path, np.zeros((360, 8, 8, 1), np.float32))),
 }
@@ -142,13 +143,13 @@ def run(folder, start, killed):
     """One run in a process of its own; it notes every split that it decodes, slowly, and is killed before the last."""
     read = cache.read_split
 
-    def noted(spec, split, root):
+    def noted(spec, split, root, **settings):
         with open(folder / "decoded", "a") as file:
             file.write(f"{split} ")
         if killed and split == "test":
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.3)
-        return read(spec, split, root)
+        return read(spec, split, root, **settings)
 
     cache.read_split = noted
     start.wait()

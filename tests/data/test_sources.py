@@ -125,17 +125,18 @@ def rewrite(tmp_path, tiny, arrays, write_parquet, encode):
 
 @pytest.mark.parametrize("broken", [b"this is text", b"", None], ids=["text", "empty", "missing"])
 def test_undecodable_image_is_named_by_split_and_row(tiny, rewrite, broken):
-    refused("test, row 77", "expected an encoded image", spec=tiny, root=rewrite(77, broken), split="test")
+    root = rewrite(77, broken)
+    refused("test: 1 of 110 pictures", "test row 77: expected an image", spec=tiny, root=root, split="test")
 
 
 def test_image_cut_off(tiny, rewrite, arrays, encode):
     cut = encode(arrays["test"][0][5])[:500]
-    refused("test, row 5", "expected an encoded image", spec=tiny, root=rewrite(5, cut), split="test")
+    refused("test row 5: expected an image", "truncated", spec=tiny, root=rewrite(5, cut), split="test")
 
 
 def test_image_of_another_size(tiny, rewrite, encode):
     root = rewrite(3, encode(np.zeros((32, 40, 3), np.uint8)))
-    refused("test, row 3", "expected 32x32 pixels, found 40x32", spec=tiny, root=root, split="test")
+    refused("test row 3: expected 32x32 pixels, found 40x32", spec=tiny, root=root, split="test")
 
 
 @pytest.mark.parametrize("label", [-1, 100, None])

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from para_former.data import Augment
 from para_former.models.saving import WEIGHTS_FILE
 from para_former.records import Record, read_records
 from para_former.training.config import TrainConfig
-from para_former.training.loop import RECORD_FILE, train
+from para_former.training.loop import train
+from para_former.training.run import RECORD_FILE
 
 TIMES = ("seconds", "images_per_second", "environment")  # what may differ between two equal runs
 
@@ -22,8 +24,9 @@ def tiny_run(**changes: object) -> TrainConfig:
         "batch_size": 128,
         "lr": 4e-3,
         "warmup_epochs": 0.5,
-        "padding": 1,
-        "flip": True,
+        "augment": Augment(padding=1, flip=True, randaugment_rounds=1, mixup=0.2, erasing=0.25),
+        "ema": 0.9,
+        "clip_norm": 1.0,
         "width": 16,
         "heads": 2,
         "dropout": 0.1,

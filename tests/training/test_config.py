@@ -9,14 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from para_former.data import SPECS
+from para_former.data import SPECS, Augment, get_spec
 from para_former.errors import InputError
 from para_former.models import ModelConfig, ParaFormer
 from para_former.training.config import PLACES, TrainConfig
 from para_former.training.recipes import RECIPES, get_recipe
 from tests.training.helpers import tiny_run
 
-numbers = st.floats() | st.floats(-1, 2)
+numbers = st.floats(-1, 2) | st.sampled_from([float("nan"), float("inf"), float("-inf")])
 counts = st.integers(-2, 40)
 CHOICES = {
     "model": st.sampled_from(["para_former_1_6", "para_former_4_6", "para_former_0_6", "para_former", "vit", ""]),
@@ -26,7 +26,11 @@ CHOICES = {
     "warmup_epochs": numbers,
     "weight_decay": numbers,
     "label_smoothing": numbers,
-    "padding": counts,
+    "optimizer": st.sampled_from(["adamw", "adam", "sgd"]),
+    "schedule": st.sampled_from(["cosine", "constant"]),
+    "clip_norm": numbers,
+    "ema": numbers,
+    "accumulate": counts,
     "patch_size": counts,
     "width": st.none() | counts,
     "heads": st.none() | counts,
@@ -74,10 +78,11 @@ def test_a_configuration_is_possible_or_refused(changes):
         ("weight_decay", -0.1),
         ("weight_decay", float("inf")),
         ("label_smoothing", 1.0),
-        ("padding", -1),
+        ("clip_norm", -1.0),
+        ("ema", 1.0),
+        ("accumulate", 0),
         ("seed", -1),
         ("seed", 2**64),
-        ("precision", "float16"),
     ],
 )
 def test_an_impossible_value_is_refused_by_name_and_value(name, value):
@@ -86,7 +91,15 @@ def test_an_impossible_value_is_refused_by_name_and_value(name, value):
     assert name in str(error.value) and str(value) in str(error.value)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(ModelConfig) if hasattr(TrainConfig, field.name)])
+def test_an_unknown_precision_is_refused_without_a_type_checker_too(no_shape_checks):
+    with pytest.raises(InputError, match="precision.*float32.*float16"):
+        tiny_run(precision="float16")
+
+
+NETWORK_FIELDS = {field.name for field in fields(ModelConfig)} - {"image_size"}  # the spec has it
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORK_FIELDS if hasattr(TrainConfig, name)])
 def test_every_field_of_the_network_that_a_run_can_set_reaches_the_network(name):
     other = {"patch_size": 2, "width": 8, "heads": 1, "pool": "mean", "merge": "residual", "residual": "normed"}
     value = other.get(name, 0.25)
@@ -105,7 +118,8 @@ def test_conditions_survive_json_and_contain_no_place():
     config = tiny_run(data_root=Path("/somewhere"), output=Path("/elsewhere"))
     conditions = json.loads(json.dumps(config.conditions()))
     assert config.first_difference(conditions) is None
-    assert conditions.keys() == {field.name for field in fields(TrainConfig)} - set(PLACES)
+    names = {field.name for field in (*fields(TrainConfig), *fields(Augment))}
+    assert conditions.keys() == names - {"augment", *PLACES}
     assert "where" not in json.dumps(conditions)
 
 
@@ -135,10 +149,13 @@ def test_every_recipe_gives_a_network_for_every_data_set(recipe, dataset):
     config = get_recipe(recipe, dataset)
     assert (config.recipe, config.dataset) == (recipe, dataset)
     with torch.device("meta"):
-        assert ParaFormer(config.network(SPECS[dataset])).num_classes == SPECS[dataset].num_classes
+        network = ParaFormer(config.network(get_spec(dataset, config.image_size)))
+    assert network.num_classes == SPECS[dataset].num_classes
 
 
 @pytest.mark.parametrize(("recipe", "dataset"), [("magic", "digits"), ("basic", "mnist")])
 def test_an_unknown_recipe_or_data_set_is_refused_with_the_known_ones(recipe, dataset):
-    with pytest.raises(InputError, match="'(magic|mnist)': expected one of (basic|digits, cifar10, cifar100)"):
+    with pytest.raises(
+        InputError, match="'(magic|mnist)': expected one of (basic, paper, modern|digits, cifar10, cifar100)"
+    ):
         get_recipe(recipe, dataset)

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import para_former as pf
-from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.data import Augment, DeviceSplit, evaluation_batches, load_dataset
 from para_former.errors import InputError
 from para_former.evaluation import classify
-from para_former.models.saving import read_tensors, write_tensors
-from para_former.training.checkpoint import CHECKPOINT_FILE
-from para_former.training.loop import pick_device, run_line
+from para_former.models.saving import read_tensors
+from para_former.training import loop
+from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from para_former.training.optim import learning_rate
+from para_former.training.run import pick_device, run_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 FILES = {"config.json", "model.safetensors", "record.jsonl"}
@@ -66,7 +67,7 @@ def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished)
     steps = 1365 // finished.batch_size
     for line in lines_of(finished.folder(), "epoch"):
         last = line["epoch"] * steps - 1
-        expected = learning_rate(last, peak=finished.lr, warmup=round(0.5 * steps), total=3 * steps)
+        expected = learning_rate(last, peak=finished.lr, warmup=round(0.5 * steps), total=3 * steps, schedule="cosine")
         assert line["lr"] == pytest.approx(expected)
         assert math.isfinite(line["train_loss"]) and line["seconds"] > 0
         assert line["images_per_second"] == pytest.approx(steps * finished.batch_size / line["seconds"])
@@ -75,8 +76,11 @@ def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished)
 def test_recorded_figures_are_those_of_the_saved_network(finished):
     """The last epoch's validation and the test, computed anew from the files in other batches."""
     (test,) = lines_of(finished.folder(), "test")
-    for name, value in figures(finished, "test").items():
-        assert test[name] == (pytest.approx(value, rel=1e-4) if name == "loss" else value), name
+    found = figures(finished, "test")
+    for name in ("loss", "calibration_error"):
+        assert test[name] == pytest.approx(found[name], rel=1e-4)
+    for name in ("top1", "top5", "per_class_top1", "confusion"):
+        assert test[name] == found[name]
     assert test["images"] == 360 and test["classes"] == list("0123456789")
     last, validation = lines_of(finished.folder(), "epoch")[-1], figures(finished, "validation")
     assert last["validation_top1"] == validation["top1"]
@@ -109,8 +113,21 @@ def test_a_second_start_in_the_same_folder_is_refused_and_changes_nothing(finish
     assert {path: path.read_bytes() for path in finished.folder().iterdir()} == before
 
 
+def test_every_epoch_and_every_seed_draws_random_numbers_of_its_own(monkeypatch):
+    seeds, real = [], loop.training_batches
+
+    def noting_batches(*arguments, **named):
+        seeds.append(torch.initial_seed())
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(loop, "training_batches", noting_batches)
+    train_quietly(tiny_run(epochs=2, output=Path("first")))
+    train_quietly(tiny_run(epochs=2, output=Path("second"), seed=1))
+    assert len(set(seeds)) == len(seeds) == 4
+
+
 def test_training_beats_chance_by_far():
-    config = tiny_run(model="para_former_1_6", width=32, epochs=6, batch_size=32, padding=0, flip=False)
+    config = tiny_run(model="para_former_1_6", width=32, epochs=6, batch_size=32, augment=Augment(), ema=0.0)
     folder = train_quietly(replace(config, dropout=0.0, attention_dropout=0.0, drop_path=0.0))
     assert lines_of(folder, "test")[0]["top1"] > 80  # chance: 10; measured: 93
     losses = [line["train_loss"] for line in lines_of(folder, "epoch")]
@@ -136,9 +153,10 @@ def test_a_loss_that_is_not_finite_stops_with_the_previous_checkpoint_kept(stop_
     with stop_at("learning_rate", call=12):
         train_quietly(tiny_run())
     path = Path("run", CHECKPOINT_FILE)
-    tensors = read_tensors(path)
+    tensors, epoch = load_checkpoint(Path("run"), warn=pytest.fail)
     tensors["model.head.bias"][0] = poison
-    write_tensors(path, tensors)
+    path.unlink()
+    save_checkpoint(Path("run"), tensors, epoch)
     before = path.read_bytes()
     with pytest.raises(FloatingPointError, match="epoch 2"):
         train_quietly(tiny_run(resume=True))

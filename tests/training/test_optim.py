@@ -20,7 +20,10 @@ decays = st.integers(1, 300)  # steps after the warm-up
 
 
 def schedule(peak, warmup, decay):
-    return [learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay) for step in range(warmup + decay + 1)]
+    return [
+        learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay, schedule="cosine")
+        for step in range(warmup + decay + 1)
+    ]
 
 
 @given(peaks, warmups, decays)
@@ -53,7 +56,30 @@ def test_rate_depends_on_the_step_alone(peak, warmup, decay, random):
     rates = schedule(peak, warmup, decay)
     steps = list(range(len(rates)))
     random.shuffle(steps)
-    assert all(learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay) == rates[step] for step in steps)
+    assert all(
+        learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay, schedule="cosine") == rates[step]
+        for step in steps
+    )
+
+
+@given(peaks, warmups, decays)
+def test_a_constant_rate_stays_at_the_peak(peak, warmup, decay):
+    for step in range(warmup, warmup + decay):
+        assert learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay, schedule="constant") == peak
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_every_optimiser_lowers_the_loss_and_knows_its_groups(name):
+    model, config = network(), tiny_run(optimizer=name, lr=1e-2)
+    optimizer = build_optimizer(model, config)
+    images, labels = torch.randn(16, 1, 8, 8), torch.arange(16) % 10
+    losses = []
+    for _ in range(10):
+        losses.append(nn.functional.cross_entropy(model.eval()(images), labels))
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < losses[0] - 0.01
 
 
 def network(pool="cls"):

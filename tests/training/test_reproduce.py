@@ -10,7 +10,8 @@ from rich.console import Console
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import read_records
-from para_former.training.reproduce import LATENCY_FILE, cells, is_finished, reproduce
+from para_former.training.reproduce import LATENCY_FILE, cells, reproduce
+from para_former.training.run import is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 OUTPUT = Path("table")
@@ -57,7 +58,7 @@ def test_a_table_that_is_not_there_or_no_seeds_are_refused(table, seeds, named):
 def test_a_table_is_filled_once_and_a_deleted_cell_again():
     runs = cells("2", tiny_run(epochs=1), 1, OUTPUT)
     run_cells(runs)
-    assert all(is_finished(run) for run in runs)
+    assert all(is_finished(run.folder()) for run in runs)
     latencies = read_records(OUTPUT / "digits" / LATENCY_FILE)
     assert [(line["model"], line["dataset"]) for line in latencies] == [(run.model, "digits") for run in runs]
     finished = state(OUTPUT)
@@ -78,7 +79,7 @@ def test_a_cell_in_the_middle_goes_on_from_its_last_epoch(stop_at):
     (run, *_) = cells("2", tiny_run(epochs=2), 1, OUTPUT)
     with stop_at("learning_rate", 13):
         run_cells([run])
-    assert not is_finished(run)
+    assert not is_finished(run.folder())
     (first,) = lines_of(run.folder(), "epoch")
     run_cells([run])
     assert lines_of(run.folder(), "epoch")[0] == first

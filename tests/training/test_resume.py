@@ -1,5 +1,6 @@
 """However a run is stopped, resumed it ends with the bits of a run that never was: weights and records."""
 
+import io
 import json
 import random
 import signal
@@ -10,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from para_former.errors import InputError
-from para_former.training.checkpoint import CHECKPOINT_FILE
+from para_former.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE
+from para_former.training.loop import train
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 STEPS = 10  # of one epoch
@@ -31,7 +34,7 @@ def uninterrupted(tmp_path_factory):
         ("learning_rate", STEPS // 2),
         ("learning_rate", STEPS + 1),
         ("learning_rate", 3 * STEPS),
-        ("write_records", 1),
+        ("start_record", 1),
         ("save_checkpoint", 1),
         ("save_checkpoint", 2),
         ("save_checkpoint", 3),
@@ -45,7 +48,7 @@ def test_a_run_stopped_anywhere_and_resumed_equals_the_uninterrupted_one(uninter
     with stop_at(name, call, after):
         train_quietly(tiny_run())
     resume = Path("run/record.jsonl").exists()
-    assert resume or name == "write_records"
+    assert resume or name == "start_record"
     assert outcome(train_quietly(tiny_run(resume=resume))) == uninterrupted
     assert not Path("run", CHECKPOINT_FILE).exists()
 
@@ -77,10 +80,21 @@ def test_a_run_does_not_take_up_the_state_of_another_run_that_lay_in_its_folder(
     assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted
 
 
+def as_flags(config):
+    """The command line of a configuration."""
+    flags = []
+    for name, value in config.conditions().items():
+        name = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(f"--{name}" if value else f"--no-{name}")
+        elif value is not None:
+            flags += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return flags
+
+
 def test_a_process_killed_at_a_random_moment_and_resumed_equals_the_uninterrupted_one(tmp_path):
     config = tiny_run(batch_size=8)  # long epochs, so that the moment falls inside one
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in config.conditions().items() if name != "flip"]
-    command = [sys.executable, "-m", "para_former.cli", "train", *flags, "--device=cpu", "--flip", "--output=run"]
+    command = [sys.executable, "-m", "para_former.cli", "train", *as_flags(config), "--device=cpu", "--output=run"]
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     try:
@@ -126,12 +140,36 @@ def test_resuming_a_finished_run_is_refused_and_changes_nothing():
     assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
 
 
-def test_resuming_from_a_truncated_checkpoint_is_refused_and_changes_nothing(stop_at):
-    with stop_at("learning_rate", STEPS + 3):
+def stopped_in_the_third_epoch(stop_at):
+    """A run with two checkpoints: of epoch 2 and, previous, of epoch 1."""
+    with stop_at("learning_rate", 2 * STEPS + 3):
         train_quietly(tiny_run())
-    path = Path("run", CHECKPOINT_FILE)
+    return Path("run", CHECKPOINT_FILE), Path("run", PREVIOUS_FILE)
+
+
+def cut_off(path):
     path.write_bytes(path.read_bytes()[:-100])
-    before = {path: path.read_bytes() for path in Path("run").iterdir()}
-    with pytest.raises(InputError, match=CHECKPOINT_FILE):
-        train_quietly(tiny_run(resume=True))
-    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut_off, flip_a_bit, Path.unlink])
+def test_a_broken_checkpoint_gives_way_to_the_one_before(uninterrupted, stop_at, damage):
+    current, _ = stopped_in_the_third_epoch(stop_at)
+    damage(current)
+    output = io.StringIO()
+    train(tiny_run(resume=True), Console(file=output, soft_wrap=True))
+    assert outcome(Path("run")) == uninterrupted
+    if damage is not Path.unlink:
+        (line,) = [line for line in output.getvalue().splitlines() if CHECKPOINT_FILE in line]
+        assert "trying the one before" in line
+
+
+def test_with_both_checkpoints_broken_the_run_begins_again(uninterrupted, stop_at):
+    for path in stopped_in_the_third_epoch(stop_at):
+        flip_a_bit(path)
+    assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted

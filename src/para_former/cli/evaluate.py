@@ -12,8 +12,11 @@ from para_former.cli.parsing import parse
 from para_former.data import DeviceSplit, evaluation_batches, load_dataset
 from para_former.evaluation import classify
 from para_former.models import load
-from para_former.records import Record
-from para_former.training.loop import EVALUATION_BATCH, pick_device, run_line
+from para_former.records import Record, append_record, environment
+from para_former.training.loop import EVALUATION_BATCH
+from para_former.training.run import pick_device, run_line
+
+EVALUATIONS_FILE = "evaluations.jsonl"  # which splits were looked at after training, test among them
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,26 @@ def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "evaluate")
     line, device = run_line(options.run), pick_device(options.device)
     model = load(options.run).to(device)
-    dataset = load_dataset(line["dataset"], options.data_root)
+    settings = line["config"]
+    dataset = load_dataset(
+        settings["dataset"],
+        options.data_root,
+        image_size=settings["image_size"],
+        skip_corrupt=settings["skip_corrupt"],
+    )
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
     batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
     figures = classify(model, batches, dataset.spec.num_classes)
     console.print(
         f"{line['model']} on {dataset.spec.title}, {options.split} split, {figures['images']:,} images: "
-        f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %, loss {figures['loss']:.4f}",
-        highlight=False,
+        f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %, loss {figures['loss']:.4f}, "
+        f"calibration error {figures['calibration_error']:.2f} %",
     )
     table = Table("class", "top-1, %", box=None)
     ranked = sorted(zip(figures["per_class_top1"], dataset.spec.classes, strict=True), key=lambda pair: -(pair[0] or 0))
     for accuracy, name in ranked:
         table.add_row(name, "no images" if accuracy is None else f"{accuracy:.1f}")
     console.print(table)
-    return {"run": str(options.run), "split": options.split, "classes": list(dataset.spec.classes), **figures}
+    result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
+    append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})
+    return {"run": str(options.run), **result}

@@ -36,11 +36,11 @@ def run(arguments: list[str], console: Console) -> Record:
     result = {"networks": networks, "data_sets": datasets, "devices": devices, **environment()}
     sizes = ", ".join(f"{size} ({width} wide, {heads} heads)" for size, (width, heads) in SIZES.items())
     _print(console, "Networks of the paper, at 32 px, patch 4, 10 classes", networks)
-    console.print(f"Any para_former_M_N with M dividing N, and para_former_SIZE_M_N; sizes: {sizes}\n", highlight=False)
+    console.print(f"Any para_former_M_N with M dividing N, and para_former_SIZE_M_N; sizes: {sizes}\n")
     _print(console, "Data sets", datasets)
     for name in ("hardware", "versions"):
-        console.print(f"{name}: " + ", ".join(f"{k} {v}" for k, v in result[name].items()), highlight=False)
-    console.print(f"devices: {', '.join(devices)}; commit {result['commit']}", highlight=False)
+        console.print(f"{name}: " + ", ".join(f"{k} {v}" for k, v in result[name].items()))
+    console.print(f"devices: {', '.join(devices)}; commit {result['commit']}")
     return result
 
 

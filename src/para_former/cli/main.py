@@ -6,6 +6,7 @@
 import importlib
 import json
 import sys
+import traceback
 
 from rich.console import Console
 
@@ -15,10 +16,12 @@ COMMANDS = {
     "train": "train one network on one data set",
     "evaluate": "accuracy of a trained network on a split",
     "predict": "classes of image files, with probabilities",
+    "download": "fetch the official files of a data set",
     "reproduce": "train and time the networks of one of the paper's tables, then report",
     "report": "build the page of tables and plots from records",
     "info": "networks, data sets, devices and versions",
 }
+PIPE_WIDTH = 160  # letters, where no terminal sets a width: room for a table of results
 USAGE = """usage: para-former COMMAND [options]
 
 {commands}
@@ -36,16 +39,18 @@ def main(arguments: list[str]) -> int:
     if name in ("-h", "--help"):
         print(USAGE.format(commands="\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())), end="")
         return 0
-    console = Console(stderr=flags["--json"], soft_wrap=True)
+    console = Console(stderr=flags["--json"], soft_wrap=True, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
     try:
         if name not in COMMANDS:
             raise InputError(f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}")
         result = importlib.import_module(f"para_former.cli.{name}").run(rest, console)
-    except KeyboardInterrupt:
-        return _fail(name, "stopped; a run goes on from its last whole epoch with --resume", 1)
+    except KeyboardInterrupt as stop:
+        return _fail(name, str(stop) or "stopped", 1)
     except Exception as error:
         if flags["--debug"]:
-            raise
+            traceback.print_exc()
         code = 2 if isinstance(error, InputError) else 1
         message = str(error) if code == 2 else f"{type(error).__name__}: {error} (--debug shows where)"
         return _fail(name, message, code)

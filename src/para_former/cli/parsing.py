@@ -26,12 +26,8 @@ def parse(options: type[Options], arguments: list[str], command: str, default: O
 
 
 def _first_statement(box: str) -> str:
-    """The text above the first rule of tyro's error box."""
-    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
-    start = next((i for i, line in enumerate(lines) if line.endswith("─")), -1) + 1
-    statement = []
-    for line in lines[start:]:
-        if line.startswith("─"):
-            break
-        statement.append(line)
-    return " ".join(" ".join(statement).split())
+    """What stands between the first two lines of tyro's error box: the statement, without the advice."""
+    lines = [line.strip("│╭╮╰╯|+ ") for line in box.splitlines()]  # where the output takes no Unicode: ASCII lines
+    rules = [number for number, line in enumerate(lines) if line.endswith(("─", "--"))]
+    start, end = rules[:2] if len(rules) > 1 else (-1, len(lines))
+    return " ".join(" ".join(lines[start + 1 : end]).split())

@@ -1,5 +1,8 @@
 """`para-former predict RUN IMAGE...`: the five most likely classes of each image file."""
 
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.cli.parsing import parse
-from para_former.data import get_spec, normalize, read_picture
-from para_former.models import load
-from para_former.records import Record
-from para_former.training.loop import pick_device, run_line
+from para_former.data import DatasetSpec, is_picture, network_input, read_picture, spec_from_record
+from para_former.errors import InputError
+from para_former.models import ParaFormer, load
+from para_former.records import Record, write_atomically
+from para_former.training.run import pick_device, run_line
 
 SHOWN = 5
 
@@ -25,28 +29,57 @@ class Options:
     run: Annotated[Path, tyro.conf.Positional]
     """folder of a finished run"""
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """image files of any size: turned as EXIF says, scaled to the network's size, cut to its centre"""
+    """image files of any size, and folders of them: turned as EXIF says, scaled, cut to the centre"""
+    csv: Path | None = None
+    """file for the same as CSV: image, rank, class, probability"""
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
 
 
 def run(arguments: list[str], console: Console) -> list[Record]:
     options = parse(Options, arguments, "predict")
-    spec, device = get_spec(run_line(options.run)["dataset"]), pick_device(options.device)
+    spec, device = spec_from_record(run_line(options.run)["spec"]), pick_device(options.device)
     model = load(options.run).to(device)
-    pictures = [torch.from_numpy(read_picture(path, spec)) for path in options.images]
-    results = []
-    for path, picture in zip(options.images, pictures, strict=True):
-        images = normalize(picture.permute(2, 0, 1)[None].to(device), spec.mean, spec.std)
-        with torch.inference_mode():
-            probabilities, classes = model(images).softmax(-1)[0].topk(min(SHOWN, spec.num_classes))
-        best = [
-            {"class": spec.classes[k], "probability": p}
-            for k, p in zip(classes.tolist(), probabilities.tolist(), strict=True)
-        ]
-        results.append({"image": str(path), "predictions": best})
-        table = Table("class", "probability", box=None, title=str(path), title_justify="left")
-        for guess in best:
+    paths = list(_files(options.images))
+    if not paths:
+        raise InputError("expected at least one image, found none")
+    for path in paths:
+        read_picture(path, spec)  # a bad one is told before anything is printed
+    results = [{"image": str(path), "predictions": _predict(model, path, spec, device)} for path in paths]
+    for result in results:
+        table = Table("class", "probability", box=None, title=result["image"], title_justify="left")
+        for guess in result["predictions"]:
             table.add_row(guess["class"], f"{guess['probability']:.4f}")
         console.print(table)
+    if options.csv:
+        write_atomically(options.csv, _as_csv(results).encode())
     return results
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are named, folders as the pictures in them."""
+    for path in paths:
+        found = sorted(filter(is_picture, path.rglob("*"))) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: expected an image, or a folder with images in it, found none")
+        yield from found
+
+
+@torch.inference_mode()
+def _predict(model: ParaFormer, path: Path, spec: DatasetSpec, device: torch.device) -> list[Record]:
+    picture = torch.from_numpy(read_picture(path, spec)).permute(2, 0, 1)[None]
+    probabilities, classes = (
+        model(network_input(picture.to(device), spec)).softmax(-1)[0].topk(min(SHOWN, spec.num_classes))
+    )
+    pairs = zip(classes.tolist(), probabilities.tolist(), strict=True)
+    return [{"class": spec.classes[label], "probability": probability} for label, probability in pairs]
+
+
+def _as_csv(results: list[Record]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["image", "rank", "class", "probability"])
+    for result in results:
+        for rank, guess in enumerate(result["predictions"], start=1):
+            writer.writerow([result["image"], rank, guess["class"], guess["probability"]])
+    return file.getvalue()

@@ -29,5 +29,5 @@ def run(arguments: list[str], console: Console) -> Record:
         raise InputError("expected at least one run or folder of records, found none")
     first = options.roots[0]
     page, markdown = write_report(options.roots, options.output or (first.parent if first.is_file() else first))
-    console.print(f"page: {page}\ntext: {markdown}", highlight=False)
+    console.print(f"page: {page}\ntext: {markdown}")
     return {"page": str(page), "markdown": str(markdown)}

@@ -1,15 +1,17 @@
 """`para-former reproduce`: the networks of one of the paper's tables trained and timed, then the table and its page."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from para_former.cli.parsing import parse
+from para_former.cli.stopping import stoppable
 from para_former.records import Record, find_records
 from para_former.reports import write_report
 from para_former.reports.console import print_tables
+from para_former.training.config import Precision
 from para_former.training.recipes import get_recipe
 from para_former.training.reproduce import cells, reproduce
 
@@ -19,9 +21,9 @@ class Options:
     """The networks of a table of the paper. Finished cells are kept: stop at any moment, start again to go on."""
 
     dataset: str = "digits"
-    """data set: digits, cifar10 or cifar100"""
-    table: Literal["2", "3", "2+3"] = "2+3"
-    """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24)"""
+    """data set: digits, cifar10, cifar100, stl10, pets, flowers102, or folder:PATH"""
+    table: str = "2+3"
+    """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24); or networks of your own: 1-6,6-6"""
     recipe: str = "basic"
     """how to train"""
     seeds: int = 1
@@ -34,21 +36,27 @@ class Options:
     """folder of the data sets; $PARA_FORMER_DATA or ./data when left out"""
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
+    precision: Precision = "float32"
+    """of the products"""
+    compile: bool = False
+    """compile the step with torch.compile"""
 
 
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "reproduce")
     defaults = get_recipe(options.recipe, options.dataset)
-    defaults = replace(defaults, data_root=options.data_root, device=options.device)
+    passed_on = ("data_root", "device", "precision", "compile")
+    defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
     runs = cells(options.table, defaults, options.seeds, options.output)
-    reproduce(runs, options.output, console)
+    with stoppable(f"para-former reproduce {shlex.join(arguments)}"):
+        reproduce(runs, options.output, console)
     page, markdown = write_report([options.output], options.output)
     print_tables([options.output], console)
-    console.print(f"\nreport: {page}", highlight=False)
-    return {"page": str(page), "markdown": str(markdown), "records": [p for p in _record_files(options.output)]}
-
-
-def _record_files(output: Path) -> list[str]:
-    return [str(path) for path, _ in find_records([output])]
+    console.print(f"\nreport: {page}")
+    return {
+        "page": str(page),
+        "markdown": str(markdown),
+        "records": [str(path) for path, _ in find_records([options.output])],
+    }

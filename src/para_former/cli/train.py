@@ -1,27 +1,32 @@
 """`para-former train`: one network on one data set."""
 
 import argparse
+import shlex
 
 from rich.console import Console
 
 from para_former.cli.parsing import parse
+from para_former.cli.stopping import stoppable
 from para_former.records import Record, read_records
 from para_former.training.config import TrainConfig
-from para_former.training.loop import RECORD_FILE, train
+from para_former.training.loop import train
 from para_former.training.recipes import get_recipe
+from para_former.training.run import RECORD_FILE
 
 
 def run(arguments: list[str], console: Console) -> Record:
     config = parse(TrainConfig, arguments, "train", default=recipe_of(arguments))
-    folder = train(config, console)
-    console.print(f"run in {folder}; see it by: para-former report {folder}", highlight=False)
+    resume = [] if config.resume else ["--resume"]
+    with stoppable(f"para-former train {shlex.join([*arguments, *resume])}"):
+        folder = train(config, console)
+    console.print(f"run in {folder}; see it by: para-former report {folder}")
     return {"run": str(folder), "test": read_records(folder / RECORD_FILE)[-1]}
 
 
 def recipe_of(arguments: list[str]) -> TrainConfig:
     """The recipe that --recipe and --dataset name: it holds the defaults of all other flags."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--dataset", default="cifar10")
-    first.add_argument("--recipe", default="basic")
+    first.add_argument("--dataset", nargs="?")
+    first.add_argument("--recipe", nargs="?")
     known, _ = first.parse_known_args(arguments)
-    return get_recipe(known.recipe, known.dataset)
+    return get_recipe(known.recipe or "basic", known.dataset or "cifar10")

@@ -1,7 +1,7 @@
 """Batches for training and evaluation, from a split that lies whole on the device as uint8.
 
-A batch is an index, a crop and one multiply-add on the device; no worker processes and no host copies.
-What the pixels become is ``augment.py``'s work, where they come from ``cache.py``'s.
+A batch is an index, some arithmetic and no copy from the host; there are no worker processes.
+What the pixels become is ``augment.py``'s and ``inputs.py``'s work, where they come from ``cache.py``'s.
 """
 
 from collections.abc import Iterator
@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
-from para_former.data.augment import Augment, crop_flip, normalize, uniform
+from para_former.data.augment import Augment, augment_inputs, augment_pixels
 from para_former.data.cache import Split
+from para_former.data.inputs import network_input, normalize, resize
+from para_former.data.random_numbers import uniform
 from para_former.data.specs import DatasetSpec
 from para_former.errors import InputError
 
-Batch = tuple[Float32[Tensor, "batch channels height width"], Int64[Tensor, " batch"]]
+Targets = Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"]
+Batch = tuple[Float32[Tensor, "batch channels height width"], Targets]
 
 
 @dataclass(frozen=True)
@@ -40,35 +44,48 @@ class DeviceSplit:
 
 
 def training_batches(
-    split: DeviceSplit, spec: DatasetSpec, *, batch_size: int, seed: int, epoch: int, augment: Augment
+    split: DeviceSplit,
+    spec: DatasetSpec,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    augment: Augment,
+    first_batch: int = 0,
 ) -> Iterator[Batch]:
-    """One epoch in an order and with pixels that depend on (seed, epoch) alone: normalised images, and labels.
+    """One epoch in an order and with pixels that depend on (seed, epoch) alone, from ``first_batch`` on.
 
+    Yields images as a network of ``spec`` sees them, and targets: labels, int64 [batch], or, where ``augment`` mixes
+    images, the share of each class, float32 [batch, classes]; ``torch.nn.functional.cross_entropy`` takes both.
     A last batch of fewer than ``batch_size`` images is dropped, unless it is the only one.
     """
+    _check(batch_size)
     # hashed together, since with seed + epoch one run would repeat the orders of its neighbour
     shuffle_seed = int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(shuffle_seed))  # equal on every device
     order = order.to(split.images.device)
     mean, std = torch.tensor([spec.mean, spec.std], device=order.device)
-    for rows in _chunks(order, batch_size):
-        if len(rows) < batch_size < len(split):
+    for start in range(first_batch * batch_size, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        if len(rows) < batch_size < len(order):
             break
-        images = split.images[rows]
-        if augment.padding or augment.flip:
-            uniforms = uniform(seed, epoch, split.indices[rows], 3)
-            images = crop_flip(images, uniforms, augment.padding, augment.flip)
-        yield normalize(images, mean, std), split.labels[rows]
+        before = order[start - 1, None] if augment.mixes else order[:0]
+        rows = torch.cat([before, rows])  # the image before the first one joins in: mixing needs no other batch
+        uniforms = uniform(seed, epoch, split.indices[rows], augment.numbers)
+        images = normalize(augment_pixels(split.images[rows], uniforms, augment), mean, std)
+        targets = F.one_hot(split.labels[rows], spec.num_classes).float() if augment.mixes else split.labels[rows]
+        images, targets = augment_inputs(images, targets, uniforms, augment)
+        yield resize(images[len(before) :], spec.image_size), targets[len(before) :]
 
 
 def evaluation_batches(split: DeviceSplit, spec: DatasetSpec, *, batch_size: int) -> Iterator[Batch]:
-    """Every image of ``split`` once, in order: normalised images, and labels."""
-    mean, std = torch.tensor([spec.mean, spec.std], device=split.images.device)
-    for images, labels in zip(_chunks(split.images, batch_size), _chunks(split.labels, batch_size), strict=True):
-        yield normalize(images, mean, std), labels
+    """Every image of ``split`` once, in order: images as a network of ``spec`` sees them, and labels."""
+    _check(batch_size)
+    for start in range(0, len(split), batch_size):
+        rows = slice(start, start + batch_size)
+        yield network_input(split.images[rows], spec), split.labels[rows]
 
 
-def _chunks(values: Tensor, size: int) -> tuple[Tensor, ...]:
-    if size < 1:
-        raise InputError(f"batch size {size}: expected at least 1")
-    return values.split(size) if len(values) else ()
+def _check(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch size {batch_size}: expected at least 1")

@@ -9,20 +9,20 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from jaxtyping import Int64, UInt8
 
-from para_former.data.sources import Images, Labels, Source, locate, read_split
-from para_former.data.specs import DatasetSpec, get_spec
+from para_former.data.pictures import Images, Labels
+from para_former.data.sources import Source, get_spec, locate, read_split
+from para_former.data.specs import DatasetSpec
 from para_former.errors import InputError
 
-FORMAT = 1  # of the cache folder; another number makes every older cache stale
+FORMAT = 2  # of the cache folder; another number makes every older cache stale
 OFFICIAL_SPLITS = ("train", "test")
-Arrays = dict[str, tuple[Images, Labels]]
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,28 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """An official split as the cache holds it."""
+
+    images: Images
+    labels: Labels
+    skipped: tuple[str, ...]
+    """Names of the pictures that could not be read and were left out."""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A data set in three splits: train and validation share the official train split, test is the official one."""
 
     spec: DatasetSpec
+    """With the counts of what was read."""
     train: Split
     validation: Split
     test: Split
     split_hash: str
     """Names the division of train: first 16 hex digits of sha256 over the validation indices (little-endian int64)."""
+    skipped: tuple[str, ...] = ()
+    """Names of the pictures that could not be read and were left out, those of train first."""
 
 
 def load_dataset(
@@ -62,29 +75,36 @@ def load_dataset(
     cache_dir: str | Path | None = None,
     validation_fraction: float = 0.05,
     split_seed: int = 0,
+    *,
+    image_size: int | None = None,
+    skip_corrupt: bool = False,
 ) -> Dataset:
-    """The data set ``name``, from the cache or decoded into it.
+    """The data set ``name``, or the folder of pictures ``folder:PATH``, from the cache or decoded into it.
 
     ``data_root`` is where the files lie (see ``locate``); the cache lies below ``cache_dir``, else
     ``$PARA_FORMER_CACHE``, else ``~/.cache/para_former``, and is rebuilt when it is damaged or the files changed.
     The validation rows are the first round(validation_fraction * N) of a permutation of the N train rows seeded by
-    ``split_seed``. ``InputError``: unknown name, missing or broken files, a fraction that leaves train or validation
-    empty, a cache folder that cannot be written.
+    ``split_seed``. ``image_size`` is what the network sees, the data set's usual size when left out: pictures of
+    varying size are cached at that size, all others as they are, since batches are scaled on their device.
+    With ``skip_corrupt`` pictures that cannot be read are left out and named in ``skipped``.
+    ``InputError``: unknown name, missing or broken files, a fraction that leaves train or validation empty, a cache
+    folder that cannot be written.
     """
-    spec = get_spec(name)
-    validation, train = _divide(spec.counts["train"], validation_fraction, split_seed)
-    arrays = _cached(spec, data_root, cache_dir)
+    spec = get_spec(name, image_size)
+    decoded = _cached(spec, data_root, cache_dir, skip_corrupt)
+    train, test = (decoded[split] for split in OFFICIAL_SPLITS)
+    validation_rows, train_rows = _divide(len(train.labels), validation_fraction, split_seed)
 
-    def split(official: str, indices: Int64[np.ndarray, " count"]) -> Split:
-        images, labels = arrays[official]
-        return Split(images, labels[indices], indices)
+    def split(official: Decoded, indices: Int64[np.ndarray, " count"]) -> Split:
+        return Split(official.images, official.labels[indices], indices)
 
     return Dataset(
-        spec=spec,
-        train=split("train", train),
-        validation=split("train", validation),
-        test=split("test", np.arange(spec.counts["test"])),
-        split_hash=hashlib.sha256(validation.astype("<i8").tobytes()).hexdigest()[:16],
+        spec=replace(spec, counts={split: len(decoded[split].labels) for split in OFFICIAL_SPLITS}),
+        train=split(train, train_rows),
+        validation=split(train, validation_rows),
+        test=split(test, np.arange(len(test.labels))),
+        split_hash=hashlib.sha256(validation_rows.astype("<i8").tobytes()).hexdigest()[:16],
+        skipped=train.skipped + test.skipped,
     )
 
 
@@ -97,32 +117,36 @@ def _divide(total: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
     return np.sort(order[:count]), np.sort(order[count:])
 
 
-def _cached(spec: DatasetSpec, data_root: str | Path | None, cache_dir: str | Path | None) -> Arrays:
+def _cached(
+    spec: DatasetSpec, data_root: str | Path | None, cache_dir: str | Path | None, skip_corrupt: bool
+) -> dict[str, Decoded]:
     """The official splits, memory-mapped; decoded first where there is no valid cache of these very files."""
     cache = Path(cache_dir or os.environ.get("PARA_FORMER_CACHE") or Path.home() / ".cache" / "para_former")
-    folder = cache / f"{spec.name}-{_fingerprint(locate(spec, data_root))}"
-    if arrays := _open(folder, spec):
-        return arrays
+    fingerprint = _fingerprint(locate(spec, data_root), spec.stored_size, skip_corrupt)
+    folder = cache / f"{Path(spec.name).name.replace(':', '-')}-{fingerprint}"
+    if decoded := _open(folder, spec):
+        return decoded
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f".{folder.name}.lock"):
             if not _open(folder, spec):  # else another run built it while this one waited
-                _build(folder, spec, data_root)
+                _build(folder, spec, data_root, skip_corrupt)
     except OSError as error:
         raise InputError(f"{cache}: expected a folder to keep decoded images in, found: {error}") from error
     return _open(folder, spec)
 
 
-def _build(folder: Path, spec: DatasetSpec, data_root: str | Path | None) -> None:
+def _build(folder: Path, spec: DatasetSpec, data_root: str | Path | None, skip_corrupt: bool) -> None:
     """Decode into a hidden folder beside ``folder`` and rename it; the caller holds the lock."""
     scratch = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(scratch, ignore_errors=True)  # left by a killed run
     scratch.mkdir()
     try:
         for split in OFFICIAL_SPLITS:
-            images, labels = read_split(spec, split, data_root)
-            _save(scratch / f"{split}_images.npy", images)
-            _save(scratch / f"{split}_labels.npy", labels)
+            skipped: list[str] = []
+            images, labels = read_split(spec, split, data_root, skipped=skipped if skip_corrupt else None)
+            for name, array in (("images", images), ("labels", labels), ("skipped", np.array(skipped, dtype=str))):
+                _save(scratch / f"{split}_{name}.npy", array)
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.replace(scratch, folder)
     finally:
@@ -136,23 +160,28 @@ def _save(path: Path, array: np.ndarray) -> None:
         os.fsync(file.fileno())  # the rename must not reach the disk before the pixels do
 
 
-def _open(folder: Path, spec: DatasetSpec) -> Arrays | None:
-    """The arrays in ``folder``, or None where one is missing, cut off, or of another shape or type than the spec's."""
-    arrays = {}
+def _open(folder: Path, spec: DatasetSpec) -> dict[str, Decoded] | None:
+    """The splits in ``folder``, or None where a file is missing, cut off, or of a wrong shape or type."""
+    decoded = {}
     for split in OFFICIAL_SPLITS:
         try:
             images = np.load(folder / f"{split}_images.npy", mmap_mode="r")
             labels = np.load(folder / f"{split}_labels.npy")
+            skipped = np.load(folder / f"{split}_skipped.npy")
         except (OSError, ValueError, EOFError):
             return None
-        shape = (spec.counts[split], spec.image_size, spec.image_size, spec.channels)
+        shape = (spec.counts[split] - skipped.size, spec.stored_size, spec.stored_size, spec.channels)
         if (images.dtype, images.shape, labels.dtype, labels.shape) != (np.uint8, shape, np.int64, shape[:1]):
             return None
-        arrays[split] = images, labels
-    return arrays
+        decoded[split] = Decoded(images, labels, tuple(skipped.tolist()))
+    return decoded
 
 
-def _fingerprint(source: Source) -> str:
-    """16 hex digits that change when a file of the source does: its name, size or time of change."""
-    files = [(path.name, stat.st_size, stat.st_mtime_ns) for path in source.files for stat in [path.stat()]]
-    return hashlib.sha256(json.dumps([FORMAT, source.layout, files]).encode()).hexdigest()[:16]
+def _fingerprint(source: Source, stored_size: int, skip_corrupt: bool) -> str:
+    """16 hex digits that change when a file of the source does (its name, size or time of change), or a setting."""
+    files = []
+    for path in source.files:
+        stat = path.stat()
+        files.append((str(path.relative_to(source.folder)), stat.st_size, stat.st_mtime_ns))
+    key = [FORMAT, source.layout, files, stored_size, skip_corrupt]
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]

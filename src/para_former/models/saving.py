@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
@@ -38,7 +38,7 @@ def load(folder: str | Path) -> ParaFormer:
         config = ModelConfig(**fields)
     except FileNotFoundError:
         raise InputError(f"{folder}: no {CONFIG_FILE} there; expected a folder that a run or pf.save wrote") from None
-    except (json.JSONDecodeError, KeyError, TypeError, InputError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
     model = ParaFormer(config)
     weights = read_tensors(folder / WEIGHTS_FILE)
@@ -46,7 +46,7 @@ def load(folder: str | Path) -> ParaFormer:
     return model.eval()
 
 
-def load_weights(model: ParaFormer, weights: dict[str, Tensor], source: Path) -> None:
+def load_weights(model: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
     """Put `weights` into `model`: the same names and shapes, or an error that names the first that differs."""
     expected = model.state_dict()
     for name in sorted(expected.keys() | weights.keys()):

@@ -18,7 +18,9 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
         table = accuracy_table(experiment)
         shown = Table(title=f"{title(experiment.dataset)}, {experiment.name}", caption=table.caption)
         for column in table.columns:
-            shown.add_column(column, justify="right" if column in table.numbers else "left")
+            shown.add_column(
+                column, justify="right" if column in table.numbers else "left", no_wrap=column == table.columns[0]
+            )
         for row in table.rows:
             shown.add_row(*(" ".join(filter(None, (cell.text, cell.beside, cell.below))) for cell in row))
         console.print(shown)

@@ -1,42 +1,67 @@
-"""The state of an unfinished run in one file: weights, optimiser and the number of whole epochs, as safetensors.
+"""The state of an unfinished run: named tensors in one safetensors file, with a checksum, and the file before it.
 
-One file, renamed into place, so weights and optimiser can never be of different epochs. Random numbers need no saving:
-every epoch seeds its own from (seed, epoch).
+One file, renamed into place, so that weights and optimiser are never of different epochs. Random numbers need no
+saving: every epoch seeds its own from (seed, epoch).
 """
 
+import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors import safe_open
+from torch import Tensor
 
 from para_former.errors import InputError
-from para_former.models.saving import load_weights, read_tensors, write_tensors
+from para_former.models.saving import read_tensors, write_tensors
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
-
-
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> None:
-    """Write the state after `epoch` whole epochs."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
-    write_tensors(folder / CHECKPOINT_FILE, {**tensors, "epoch": torch.tensor(epoch)})
+CHECKPOINT_FILE, PREVIOUS_FILE = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Put the state back into `model` and `optimizer`; the number of whole epochs done."""
-    path = folder / CHECKPOINT_FILE
-    tensors = read_tensors(path)
-    weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-    load_weights(model, weights, path)
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    count = sum(len(group["params"]) for group in groups)
-    if sorted(state) != list(range(count)) or "epoch" not in tensors:
-        raise InputError(f"{path}: expected the optimiser's state of {count} parameters, found {len(state)}")
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return int(tensors["epoch"])
+def save_checkpoint(folder: Path, state: dict[str, Tensor], epoch: int) -> None:
+    """Write the state after `epoch` whole epochs; what was the last checkpoint becomes the previous one."""
+    state = {**state, "epoch": torch.tensor(epoch)}
+    current = folder / CHECKPOINT_FILE
+    if current.exists():
+        os.replace(current, folder / PREVIOUS_FILE)
+    write_tensors(current, state, metadata={"sha256": checksum(state)})
+
+
+def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str, Tensor], int] | None:
+    """(state, whole epochs) of the newest whole checkpoint, None without any; `warn` is told of a broken one."""
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            state = _read(path)
+        except InputError as error:
+            warn(f"{error}; trying the one before")
+            continue
+        return state, int(state.pop("epoch"))
+    return None
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """What a finished run no longer needs."""
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def checksum(state: dict[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    state = read_tensors(path)
+    with safe_open(path, "pt") as file:
+        expected = (file.metadata() or {}).get("sha256")
+    if checksum(state) != expected or "epoch" not in state:
+        raise InputError(f"{path}: its checksum does not fit its contents")
+    return state

@@ -3,9 +3,12 @@
 A recipe (`recipes.py`) is a function that returns one; flags override its fields.
 """
 
-from dataclasses import asdict, dataclass, fields
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from para_former.data import Augment, DatasetSpec
 from para_former.errors import InputError
@@ -13,8 +16,12 @@ from para_former.models import ModelConfig, model_config
 from para_former.models.config import Merge, Pool, Residual
 from para_former.records import Record
 
+Optimizer = Literal["adamw", "adam", "sgd"]
+Schedule = Literal["cosine", "constant"]
+Precision = Literal["float32", "bf16", "fp16"]
+
 # Fields that say where a run happens, not what it computes: they stay out of records and may change on resume.
-PLACES = ("data_root", "output", "device", "resume")
+PLACES = ("data_root", "output", "device", "resume", "tensorboard", "compile", "accumulate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +29,7 @@ class TrainConfig:
     """What to train, on what, how, and where."""
 
     dataset: str
-    """data set: digits, cifar10 or cifar100"""
+    """data set: digits, cifar10, cifar100, stl10, pets, flowers102, or folder:PATH for a folder of pictures"""
     model: str = "para_former_1_6"
     """network: para_former_M_N (M modules deep, N in all), or with a size: para_former_base_M_N"""
     recipe: str = "basic"
@@ -31,18 +38,26 @@ class TrainConfig:
     """passes over the training split"""
     batch_size: int = 250
     """images in one step"""
+    optimizer: Optimizer = "adamw"
+    """AdamW, Adam, or SGD with momentum 0.9"""
     lr: float = 1e-3
     """peak learning rate"""
+    schedule: Schedule = "cosine"
+    """after the warm-up: cosine decay to zero, or the peak rate to the end"""
     warmup_epochs: float = 2.0
-    """epochs of linear warm-up, before cosine decay to zero"""
+    """epochs of linear warm-up"""
     weight_decay: float = 0.05
-    """AdamW's, on the weights of products only"""
+    """on the weights of products only"""
+    clip_norm: float = 0.0
+    """largest norm of all gradients together; 0 for no clipping"""
+    ema: float = 0.0
+    """decay of the moving average of the weights, which is then what is evaluated and saved; 0 for none"""
     label_smoothing: float = 0.1
     """share of the target spread evenly over all classes"""
-    padding: int = 4
-    """pixels of zero padding before the random crop; 0 for no crop"""
-    flip: bool = True
-    """mirror half of the images left-right"""
+    augment: Annotated[Augment, tyro.conf.OmitArgPrefixes] = field(default_factory=Augment)
+    """what happens to the training images"""
+    image_size: int | None = None
+    """pixels along the side of the image that the network sees; the data set's own when left out"""
     patch_size: int = 4
     """pixels along the side of one patch"""
     width: int | None = None
@@ -63,8 +78,16 @@ class TrainConfig:
     """stochastic depth, drawn per branch and image"""
     seed: int = 0
     """of the initial weights, the order of the images, their augmentation and dropout"""
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Precision = "float32"
     """of the products; weights and optimiser stay float32"""
+    skip_corrupt: bool = False
+    """leave out images that cannot be decoded, by name, where the data set allows for it"""
+    accumulate: int = 1
+    """parts in which a batch passes through the network, to save memory"""
+    compile: bool = False
+    """compile the step with torch.compile"""
+    tensorboard: bool = False
+    """write scalars for TensorBoard beside the record"""
     data_root: Path | None = None
     """folder of the data sets; $PARA_FORMER_DATA or ./data when left out"""
     output: Path | None = None
@@ -75,25 +98,32 @@ class TrainConfig:
     """go on with the run in the output folder, from its last whole epoch"""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0)):
-            if not getattr(self, name) >= least:
-                raise InputError(f"{name}: expected at least {least}, found {getattr(self, name)}")
-        if not self.lr > 0:
-            raise InputError(f"lr: expected more than 0, found {self.lr}")
-        if not 0 <= self.label_smoothing < 1:
-            raise InputError(f"label_smoothing: expected a share in [0, 1), found {self.label_smoothing}")
-        Augment(padding=self.padding, flip=self.flip)
+        for name, least in (("epochs", 1), ("batch_size", 1), ("accumulate", 1)):
+            self._expect(getattr(self, name) >= least, name, f"at least {least}")
+        for name in ("warmup_epochs", "weight_decay", "clip_norm"):
+            self._expect(0 <= getattr(self, name) < float("inf"), name, "a number of at least 0")
+        self._expect(0 < self.lr < float("inf"), "lr", "a number above 0")
+        self._expect(0 <= self.seed < 2**63, "seed", "a whole number from 0 to 2^63 - 1")
+        for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
+            self._expect(getattr(self, name) in choices.__args__, name, f"one of {', '.join(choices.__args__)}")
+        for name in ("label_smoothing", "ema"):
+            self._expect(0 <= getattr(self, name) < 1, name, "a share in [0, 1)")
+
+    def _expect(self, holds: bool, name: str, expected: str) -> None:
+        if not holds:
+            raise InputError(f"{name}: expected {expected}, found {getattr(self, name)!r}")
 
     def conditions(self) -> Record:
-        """The fields that decide what is computed, as JSON values."""
-        return {name: value for name, value in asdict(self).items() if name not in PLACES}
+        """The fields that decide what is computed, augmentation among them, as JSON values."""
+        values = {name: value for name, value in asdict(self).items() if name not in PLACES}
+        augment = values.pop("augment")
+        return json.loads(json.dumps({**values, **augment}))
 
     def first_difference(self, conditions: Record) -> str | None:
         """The first field in which this configuration differs from recorded `conditions`, with both values."""
-        own = self.conditions()
-        for name in (field.name for field in fields(self) if field.name in own):
-            if own[name] != conditions.get(name):
-                return f"{name} is {conditions.get(name)!r} there and {own[name]!r} here"
+        for name, own in self.conditions().items():
+            if own != conditions.get(name):
+                return f"{name} is {conditions.get(name)!r} there and {own!r} here"
         return None
 
     def network(self, spec: DatasetSpec) -> ModelConfig:
@@ -101,9 +131,9 @@ class TrainConfig:
         sizes = {name: getattr(self, name) for name in ("width", "heads") if getattr(self, name) is not None}
         return model_config(
             self.model,
-            image_size=spec.image_size,
+            image_size=spec.image_size,  # the data set was loaded for this configuration's
             in_channels=spec.channels,
-            num_classes=len(spec.classes),
+            num_classes=spec.num_classes,
             patch_size=self.patch_size,
             pool=self.pool,
             merge=self.merge,
@@ -116,4 +146,8 @@ class TrainConfig:
 
     def folder(self) -> Path:
         """Where the run is kept."""
-        return self.output or Path("runs", self.dataset, self.recipe, f"{self.model}-s{self.seed}")
+        return self.output or Path("runs", self.dataset_label(), self.recipe, f"{self.model}-s{self.seed}")
+
+    def dataset_label(self) -> str:
+        """The data set as part of a path: a folder of pictures by its last name."""
+        return f"folder-{Path(self.dataset).name}" if self.dataset.startswith("folder:") else self.dataset

@@ -5,21 +5,34 @@ import math
 import torch
 from torch import nn
 
-from para_former.training.config import TrainConfig
+from para_former.training.config import Schedule, TrainConfig
+
+SGD_MOMENTUM = 0.9
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019); weight decay on the weights of products, not on biases, norms or tokens."""
+    """AdamW (Loshchilov & Hutter 2019), Adam or SGD with momentum 0.9.
+
+    Weight decay acts on the weights of products, not on biases, norms or tokens; Adam's is the L2 penalty.
+    """
     decayed, plain = [], []
     for name, parameter in model.named_parameters():
         is_product = name.endswith(".weight") and "norm" not in name
         (decayed if is_product else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=SGD_MOMENTUM, fused=True)
+    optimizer = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return optimizer(groups, lr=config.lr, fused=True)
 
 
-def learning_rate(step: int, *, peak: float, warmup: int, total: int) -> float:
-    """Linear from peak / warmup at step 0 to peak, then peak (1 + cos(pi t)) / 2 with t from 0 to 1 at step `total`."""
+def learning_rate(step: int, *, peak: float, warmup: int, total: int, schedule: Schedule) -> float:
+    """Linear warm-up from peak / warmup at step 0, then the peak itself or a cosine that is 0 at step `total`:
+
+    peak (1 + cos(pi t)) / 2,   t = (step - warmup) / (total - warmup).
+    """
     if step < warmup:
         return peak * (step + 1) / warmup
+    if schedule == "constant":
+        return peak
     return peak * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2

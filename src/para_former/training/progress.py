@@ -36,7 +36,6 @@ class EpochProgress:
             f"epoch {line['epoch']:>{len(str(self.epochs))}}/{self.epochs}"
             f"  loss {line['train_loss']:.3f}  validation {line['validation_top1']:.2f} %"
             f"  {line['images_per_second']:,.0f} images/s",
-            highlight=False,
         )
 
     def __enter__(self) -> "EpochProgress":

@@ -1,0 +1,21 @@
+"""Stop long work cleanly: Ctrl-C and SIGTERM end it alike, and the user is told how to go on."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stoppable(command: str) -> Iterator[None]:
+    """Inside, both signals raise KeyboardInterrupt with the `command` that goes on from the last whole epoch."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; go on from the last whole epoch by: {command}") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

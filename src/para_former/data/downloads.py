@@ -1,0 +1,54 @@
+"""Fetch the official files of a data set, or a copy of it from the Hugging Face hub, into the folder of data sets.
+
+torchvision and huggingface_hub do the work: checksums, progress, and what is already there is kept. A failure becomes
+one line that says what to do by hand. Nothing is read here (``sources.py``).
+"""
+
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import URLError
+
+from huggingface_hub import snapshot_download
+
+from para_former.data.official import open_official
+from para_former.data.sources import Source, locate, root_folder
+from para_former.data.specs import DatasetSpec
+from para_former.errors import InputError
+
+
+def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str | None = None) -> Source:
+    """Fetch ``spec`` into ``<root>/<name>`` and say where it lies; the root as ``locate`` finds it.
+
+    Without ``hub_id`` these are the official files, each compared with its checksum and unpacked. An archive put there
+    by hand is unpacked too. With ``hub_id`` ("owner/name") they are the parquet files of that repository of the hub.
+    """
+    if not spec.torchvision_class:
+        raise InputError(f"{spec.title}: nothing to download for this data set")
+    folder = root_folder(data_root) / spec.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if hub_id:
+            _from_hub(spec, hub_id, folder)
+        else:
+            _official(spec, folder)
+    except OSError as error:
+        raise InputError(f"{folder}: expected a folder to download {spec.title} into, found: {error}") from error
+    return locate(spec, data_root)
+
+
+def _official(spec: DatasetSpec, folder: Path) -> None:
+    by_hand = f"by hand, get {'; '.join(f'{url} as {folder / path}' for path, url in spec.archives.items())}"
+    try:
+        open_official(spec, "train", folder, download=True)
+    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+        raise InputError(f"{spec.title}: its server is away ({error}); {by_hand}") from error
+    except RuntimeError as error:  # a checksum differs
+        raise InputError(f"{spec.title}: its server sent another file than the official one; {by_hand}") from error
+
+
+def _from_hub(spec: DatasetSpec, hub_id: str, folder: Path) -> None:
+    try:
+        snapshot_download(hub_id, repo_type="dataset", allow_patterns="*.parquet", local_dir=folder)
+    except Exception as error:  # the hub's own errors, those of its client, and bad ids have no class in common
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{spec.title}: {hub_id} could not be fetched from the Hugging Face hub: {reason}") from error

@@ -1,0 +1,104 @@
+"""The folder of a run: its record, starting it, taking it up again.
+
+folder/record.jsonl             what was run, one line per epoch, the test result: all that a report needs
+folder/checkpoint.safetensors   state after the last whole epoch (and .previous); gone when the run is finished
+folder/model.safetensors, config.json   the trained network, for `pf.load`
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from para_former.data import Dataset
+from para_former.errors import InputError
+from para_former.models import ParaFormer
+from para_former.records import Record, environment, read_records, write_records
+from para_former.training.config import TrainConfig
+
+RECORD_FILE = "record.jsonl"
+
+
+def run_line(folder: Path) -> Record:
+    """The first line of a run's record: what was run."""
+    path = folder / RECORD_FILE
+    if not path.exists():
+        raise InputError(f"{folder}: no {RECORD_FILE} there; expected the folder of a run")
+    line = next(iter(read_records(path)), {})
+    if line.get("kind") != "run":
+        raise InputError(f"{path}: expected the line of a run first, found {line.get('kind', 'nothing')}")
+    return line
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run has its test result."""
+    path = folder / RECORD_FILE
+    return path.exists() and any(line["kind"] == "test" for line in read_records(path))
+
+
+def check_place(config: TrainConfig) -> None:
+    """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
+    folder = config.folder()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder for the run, found a file")
+    if not config.resume:
+        if (folder / RECORD_FILE).exists():
+            raise InputError(f"{folder}: holds a run already; go on with it by --resume or choose another --output")
+        return
+    if difference := config.first_difference(run_line(folder)["config"]):
+        raise InputError(f"{folder}: cannot resume with other settings: {difference}")
+    if is_finished(folder):
+        raise InputError(f"{folder}: the run is finished; there is nothing to resume")
+
+
+def start_record(config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device) -> None:
+    """Write the line of a run, with the conditions under which its numbers come about."""
+    network = model.config
+    line = {
+        "kind": "run",
+        "model": config.model,
+        "depth": network.depth,
+        "layers": network.layers,
+        "parameters": count_parameters(model),
+        "dataset": dataset.spec.name,
+        "spec": asdict(dataset.spec),
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "epochs": config.epochs,
+        "config": config.conditions(),
+        "model_config": asdict(network),
+        "split": {
+            **{name: len(getattr(dataset, name)) for name in ("train", "validation", "test")},
+            "hash": dataset.split_hash,
+        },
+        "skipped": list(dataset.skipped),
+        "environment": {**environment(), "device": describe(device), "threads": torch.get_num_threads()},
+    }
+    write_records(config.folder() / RECORD_FILE, [line])
+
+
+def cut_record(folder: Path, epochs: int) -> None:
+    """Drop the lines of epochs after `epochs`: the record is written before the checkpoint, so it may be ahead."""
+    path = folder / RECORD_FILE
+    write_records(path, [line for line in read_records(path) if line["kind"] != "epoch" or line["epoch"] <= epochs])
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`, checked to be there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # fails for a device that is not there, and for one that cannot compute
+    except (RuntimeError, AssertionError):
+        raise InputError(f"device: expected auto, cpu or a GPU that is there, such as cuda, found {name!r}") from None
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """The device's name as a reader knows it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def count_parameters(model: ParaFormer) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

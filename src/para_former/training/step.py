@@ -1,0 +1,106 @@
+"""One step of training: precision, accumulation, clipping, the optimiser, and a moving average of the weights.
+
+`Learner` owns everything that a step changes, so its `state` is what a checkpoint must hold. Where batches come from
+and what an epoch is, `loop.py` says.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from para_former.errors import InputError
+from para_former.models import ParaFormer
+from para_former.models.saving import load_weights
+from para_former.training.config import TrainConfig
+from para_former.training.optim import build_optimizer
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """A network in training. `network` is what is evaluated and saved: the averaged weights where there are any."""
+
+    def __init__(self, model: ParaFormer, config: TrainConfig, device: torch.device) -> None:
+        self.model, self.config, self.device = model, config, device
+        self.optimizer = build_optimizer(model, config)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self.average: AveragedModel | None = None
+        if config.ema:
+            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        self._compute = torch.compile(model) if config.compile else model
+
+    @property
+    def network(self) -> ParaFormer:
+        return self.average.module if self.average else self.model
+
+    def precision(self) -> AbstractContextManager:
+        """Products at the run's precision; weights, sums and the optimiser stay float32."""
+        dtype = PRECISIONS.get(self.config.precision)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Of `network`, for evaluation."""
+        with self.precision():
+            return self.network(images)
+
+    def step(
+        self, images: Float[Tensor, "batch channels height width"], labels: Tensor, lr: float
+    ) -> Float[Tensor, ""]:
+        """One update by one batch; its mean loss, still on the device. Labels are class numbers or probabilities."""
+        loss_sum = torch.zeros((), device=self.device)
+        parts = self.config.accumulate
+        for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
+            with self.precision():
+                logits = self._compute(part)
+            loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
+            loss = loss * (len(part) / len(images))
+            self.scaler.scale(loss).backward()
+            loss_sum += loss.detach()
+        if self.config.clip_norm:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return loss_sum
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything a step changes, as named tensors."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items() if tensor is not None}
+        if self.average:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        if self.scaler.is_enabled():
+            tensors |= {f"scaler.{name}": torch.tensor(value) for name, value in self.scaler.state_dict().items()}
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor], source: Path) -> None:
+        """Put back what `state` gave; `source` is named where something does not fit."""
+        load_weights(self.model, _below(tensors, "model"), source)
+        if self.average:
+            load_weights(self.average, _below(tensors, "average"), source)
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict({name: tensor.item() for name, tensor in _below(tensors, "scaler").items()})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below(tensors, "optimizer").items():
+            index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        count = sum(len(group["params"]) for group in groups)
+        if sorted(moments) != list(range(count)):
+            raise InputError(f"{source}: expected the optimiser's state of {count} parameters, found {len(moments)}")
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

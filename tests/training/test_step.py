@@ -1,0 +1,100 @@
+"""A step: parts of a batch add up to the batch, clipping bounds it, the average averages, and its state is complete."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from para_former.data import SPECS
+from para_former.errors import InputError
+from para_former.models import ParaFormer
+from para_former.training.step import Learner
+from tests.training.helpers import tiny_run
+
+CPU = torch.device("cpu")
+IMAGES = torch.randn(12, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(12) % 10
+
+
+def learner(seed=0, **changes):
+    quiet = {"dropout": 0.0, "attention_dropout": 0.0, "drop_path": 0.0}
+    config = tiny_run(**{**quiet, **changes})
+    torch.manual_seed(seed)
+    return Learner(ParaFormer(config.network(SPECS["digits"])), config, CPU)
+
+
+def weights(of):
+    return torch.cat([parameter.detach().flatten() for parameter in of.parameters()])
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5, 12, 50])
+def test_a_batch_in_parts_is_the_same_step(parts):
+    """SGD, since Adam's first step knows only signs."""
+    whole, split = learner(optimizer="sgd", clip_norm=0.0), learner(optimizer="sgd", clip_norm=0.0, accumulate=parts)
+    losses = [each.step(IMAGES, LABELS, 0.1) for each in (whole, split)]
+    torch.testing.assert_close(losses[0], losses[1])
+    torch.testing.assert_close(weights(whole.model), weights(split.model), rtol=1e-5, atol=1e-7)
+
+
+def test_class_numbers_and_their_one_hot_probabilities_are_the_same_target():
+    by_number, by_share = learner(), learner()
+    losses = by_number.step(IMAGES, LABELS, 0.1), by_share.step(IMAGES, torch.eye(10)[LABELS], 0.1)
+    torch.testing.assert_close(*losses)
+
+
+def test_clipping_bounds_the_step():
+    free, clipped = (learner(optimizer="sgd", weight_decay=0.0, clip_norm=norm) for norm in (0.0, 1e-3))
+    moved = []
+    for each in (free, clipped):
+        before = weights(each.model)
+        each.step(IMAGES, LABELS, 1.0)
+        moved.append((weights(each.model) - before).norm().item())
+    assert moved[0] > 1e-2 and moved[1] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_average_follows_the_weights_and_is_what_is_evaluated():
+    each = learner(ema=0.75)
+    each.step(IMAGES, LABELS, 0.1)
+    first = weights(each.model).clone()
+    torch.testing.assert_close(weights(each.network), first)  # the average of one
+    each.step(IMAGES, LABELS, 0.1)
+    torch.testing.assert_close(weights(each.network), 0.75 * first + 0.25 * weights(each.model))
+    assert each.network is not each.model and learner(ema=0.0).network is not each.network
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"ema": 0.9}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"precision": "fp16"}]
+)
+def test_a_learner_with_the_state_of_another_takes_the_same_next_step(changes):
+    one, other = learner(**changes), learner(seed=1, **changes)
+    for _ in range(2):
+        one.step(IMAGES, LABELS, 1e-2)
+    other.load_state({name: tensor.clone() for name, tensor in one.state().items()}, Path("state"))
+    for each in (one, other):
+        each.step(IMAGES, LABELS, 1e-2)
+    for name, tensor in one.state().items():
+        assert torch.equal(other.state()[name], tensor), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"width": 32}, {"model": "para_former_2_6"}, {"model": "para_former_1_4"}, {"pool": "mean"}, {"ema": 0.5}],
+)
+def test_the_state_of_another_network_is_refused_by_name(changes):
+    plain = learner(ema=0.0)
+    plain.step(IMAGES, LABELS, 1e-2)
+    other = learner(**{"ema": 0.0, **changes})
+    with pytest.raises(InputError, match="state: .*expected.*found"):
+        other.load_state(plain.state(), Path("state"))
+
+
+def test_a_state_without_the_optimiser_is_refused():
+    plain = learner()
+    plain.step(IMAGES, LABELS, 1e-2)
+    state = {name: tensor for name, tensor in plain.state().items() if not name.startswith("optimizer.0.")}
+    with pytest.raises(InputError, match="expected the optimiser's state of"):
+        learner().load_state(state, Path("state"))
+
+
+def test_a_compiled_run_saves_the_names_of_an_uncompiled_one():
+    assert learner(compile=True).state().keys() == learner().state().keys()
