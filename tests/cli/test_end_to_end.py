@@ -1,5 +1,6 @@
 """From images to the page: train, evaluate, predict, report and reproduce, as a user runs them."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from para_former.cli.main import COMMANDS
 from para_former.data import DeviceSplit, evaluation_batches, load_dataset
 from para_former.models import load
 from para_former.records import read_records
+from para_former.reports.console import print_tables
 from tests.cli.conftest import TRAIN
 
 
@@ -153,7 +156,7 @@ def test_reproduce_fills_a_table_and_keeps_it(run, files):
     code, out, err = run(*command)
     assert (code, err) == (0, "")
     assert "results/report.html" in out and not has_json(out)
-    assert "Para-F-1-24" in out and "…" not in out  # 80 columns wide, as here, the table is whole
+    assert "Para-F-1-24" in out and "…" not in out
     before = {path: content for path, content in files().items() if path.suffix == ".jsonl"}
     code, out, err = run(*command, "--json")
     assert code == 0 and "4 finished already" in err
@@ -161,6 +164,14 @@ def test_reproduce_fills_a_table_and_keeps_it(run, files):
     assert {path.suffix: content for path, content in files().items()}.keys() >= {".html", ".md", ".jsonl"}
     assert len(result["records"]) == len(before) == 5
     assert all(files()[path] == content for path, content in before.items())
+
+
+def test_the_table_is_whole_on_a_terminal_of_80_columns(trained):
+    output = io.StringIO()
+    print_tables([trained], Console(file=output, width=80))
+    test = read_records(trained / "record.jsonl")[-1]
+    assert "Para-F-1-6" in output.getvalue() and f"{test['top1']:.2f}" in output.getvalue()
+    assert "…" not in output.getvalue() and "measu" not in output.getvalue().replace("measured", "")
 
 
 def test_info_lists_networks_data_sets_and_versions(run):

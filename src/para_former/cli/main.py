@@ -10,6 +10,7 @@ import traceback
 
 from rich.console import Console
 
+from para_former.cli.memory import keep_freed_memory
 from para_former.errors import InputError
 
 COMMANDS = {
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
     console = Console(stderr=flags["--json"], soft_wrap=True, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
+    keep_freed_memory()
     try:
         if name not in COMMANDS:
             raise InputError(f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}")

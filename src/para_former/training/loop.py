@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, load_dataset, training_batches
+from para_former.errors import InputError
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
 from para_former.records import Record, append_record
@@ -36,6 +37,9 @@ def train(config: TrainConfig, console: Console) -> Path:
     dataset = load_dataset(
         config.dataset, config.data_root, image_size=config.image_size, skip_corrupt=config.skip_corrupt
     )
+    if config.batch_size > len(dataset.train):
+        images = f"{len(dataset.train):,} images of the training split"
+        raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
     torch.manual_seed(config.seed)
     learner = Learner(ParaFormer(network).to(device), config, device)
     epochs_done = _resume(learner, folder, console) if config.resume else 0

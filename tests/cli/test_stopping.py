@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM end a run in one line that says how to go on, and going on ends as if nothing had been."""
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.training.helpers import outcome
+
+NETWORK = "--model para_former_1_2 --width 16 --heads 2"
+TRAIN = f"train --dataset digits {NETWORK} --epochs 3 --batch-size 4 --device cpu --seed 3"
+
+
+def start(arguments, folder):
+    command = [sys.executable, "-m", "para_former.cli", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_in_one_line_with_the_command_that_goes_on(tmp_path, number):
+    process = start(shlex.split(f"{TRAIN} --output run"), tmp_path)
+    record = tmp_path / "run/record.jsonl"
+    while not (record.exists() and record.read_text().count("\n") > 1):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.count("\n") == 1 and "Traceback" not in err
+    command = err.split("by: para-former ")[1]
+    assert shlex.split(command) == shlex.split(f"{TRAIN} --output run --resume")
+
+    for arguments in (shlex.split(command), shlex.split(f"{TRAIN} --output whole")):
+        process = start(arguments, tmp_path)
+        assert process.communicate(timeout=120)[1] == "" and process.returncode == 0
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
