@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 
 from para_former import records
 from para_former.errors import InputError
-from para_former.records import append_record, environment, find_records, read_records, write_atomically, write_records
+from para_former.records import (
+    append_record,
+    environment,
+    find_records,
+    read_records,
+    remove_leftovers,
+    write_atomically,
+    write_records,
+)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -173,3 +181,10 @@ def run_isolated(folder: Path, code: str) -> str:
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); from para_former import records; {code}"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
     return result.stdout.strip()
+
+
+def test_leftovers_of_killed_writers_go_and_nothing_else(tmp_path):
+    for name in (".record.jsonl.123.tmp", ".hidden", "notes.tmp", "record.jsonl"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "notes.tmp", "record.jsonl"]

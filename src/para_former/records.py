@@ -50,6 +50,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes killed inside ``write_atomically`` left in ``folder``; nobody else may be writing there."""
+    for leftover in Path(folder).glob(".*.tmp"):
+        leftover.unlink()
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Replace the record file at ``path`` by ``records``."""
     write_atomically(path, "".join(json.dumps(record) + "\n" for record in records).encode())

@@ -1,7 +1,7 @@
 """Ask glibc's allocator to keep what a step frees for the next step.
 
-By default it maps large tensors anew and gives them back each time, and every page of them is then faulted in again: with
-Para-F-1-6 on two cores, batch 250, that cost a quarter of the step.
+By default it maps large tensors anew and gives them back each time, and every page of them is then faulted in again:
+with Para-F-1-6 on two cores, batch 250, that cost a fifth of the step.
 """
 
 import ctypes

@@ -16,7 +16,7 @@ from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec,
 from para_former.errors import InputError
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
-from para_former.records import Record, append_record
+from para_former.records import Record, append_record, remove_leftovers
 from para_former.training.checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from para_former.training.config import TrainConfig
 from para_former.training.optim import learning_rate
@@ -42,6 +42,7 @@ def train(config: TrainConfig, console: Console) -> Path:
         raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
     torch.manual_seed(config.seed)
     learner = Learner(ParaFormer(network).to(device), config, device)
+    remove_leftovers(folder)
     epochs_done = _resume(learner, folder, console) if config.resume else 0
     if not config.resume:
         remove_checkpoints(folder)  # of a run whose record is gone
