@@ -156,18 +156,6 @@ def test_another_batch_size_sees_the_same_pixels_and_targets_with_everything_on(
     equal(images, whole_images[: len(images)])
 
 
-@given(batch_size=st.integers(1, 20), first=st.integers(0, 6))
-@settings(deadline=None, max_examples=15)
-def test_an_epoch_that_starts_later_is_the_rest_of_the_whole(batch_size, first):
-    arguments = {"batch_size": batch_size, "seed": 1, "epoch": 2, "augment": EVERYTHING}
-    whole = list(training_batches(device_split(), SPEC, **arguments))
-    rest = list(training_batches(device_split(), SPEC, **arguments, first_batch=first))
-    assert len(rest) == max(len(whole) - first, 0)
-    for (images, targets), (whole_images, whole_targets) in zip(rest, whole[first:], strict=True):
-        equal(images, whole_images)
-        equal(targets, whole_targets)
-
-
 @pytest.mark.parametrize("mixing", [{"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1.0}], ids=str)
 def test_targets_are_shares_of_classes_when_images_mix_and_labels_otherwise(mixing):
     split, arguments = device_split(), {"batch_size": 20, "seed": 0, "epoch": 0}

@@ -51,9 +51,8 @@ def training_batches(
     seed: int,
     epoch: int,
     augment: Augment,
-    first_batch: int = 0,
 ) -> Iterator[Batch]:
-    """One epoch in an order and with pixels that depend on (seed, epoch) alone, from ``first_batch`` on.
+    """One epoch in an order and with pixels that depend on (seed, epoch) alone.
 
     Yields images as a network of ``spec`` sees them, and targets: labels, int64 [batch], or, where ``augment`` mixes
     images, the share of each class, float32 [batch, classes]; ``torch.nn.functional.cross_entropy`` takes both.
@@ -65,7 +64,7 @@ def training_batches(
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(shuffle_seed))  # equal on every device
     order = order.to(split.images.device)
     mean, std = torch.tensor([spec.mean, spec.std], device=order.device)
-    for start in range(first_batch * batch_size, len(order), batch_size):
+    for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         if len(rows) < batch_size < len(order):
             break
