@@ -1,12 +1,13 @@
 """Records: what was run or measured, under which conditions, as one JSON object a line.
 
 A record is a plain dict with a ``kind`` and JSON values. This file stamps, writes and reads records; it knows no
-torch model and imports no torch, so that a report can be rebuilt on a machine without it. Kinds in use:
+torch model and imports no torch. Kinds in use:
 
 ``run``      the first line of a training record: configuration, environment, data split
 ``epoch``    one line per epoch: losses, validation accuracy, learning rate, images/s
 ``test``     the single evaluation of the test split, after training
 ``latency``  one timing comparison of two networks in one interleaved run
+``evaluation``  what was looked at after training, on any split
 """
 
 import datetime

@@ -11,7 +11,7 @@ import pytest
 from tests.training.helpers import outcome
 
 NETWORK = "--model para_former_1_2 --width 16 --heads 2"
-TRAIN = f"train --dataset digits {NETWORK} --epochs 3 --batch-size 4 --device cpu --seed 3"
+TRAIN = f"train --dataset digits {NETWORK} --epochs 2 --batch-size 8 --device cpu --seed 3"
 
 
 def start(arguments, folder):

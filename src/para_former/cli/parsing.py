@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import sys
 from typing import TypeVar
 
@@ -30,4 +31,5 @@ def _first_statement(box: str) -> str:
     lines = [line.strip("│╭╮╰╯|+ ") for line in box.splitlines()]  # where the output takes no Unicode: ASCII lines
     rules = [number for number, line in enumerate(lines) if line.endswith(("─", "--"))]
     start, end = rules[:2] if len(rules) > 1 else (-1, len(lines))
-    return " ".join(" ".join(lines[start + 1 : end]).split())
+    statement = " ".join(" ".join(lines[start + 1 : end]).split())
+    return re.sub(r"^Error parsing [A-Z]\w*: ", "", statement)  # the name of a class says nothing to a user

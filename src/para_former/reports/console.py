@@ -16,11 +16,11 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
     runs, latencies = collect({str(path): records for path, records in find_records(roots)})
     for experiment in experiments(runs, latencies):
         table = accuracy_table(experiment)
-        shown = Table(title=f"{title(experiment.dataset)}, {experiment.name}", caption=table.caption)
-        for column in table.columns:
-            shown.add_column(
-                column, justify="right" if column in table.numbers else "left", no_wrap=column == table.columns[0]
-            )
+        name = f"{title(experiment.dataset)}, {experiment.name}"
+        shown = Table(title=name, caption=table.caption, box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        for column in table.columns:  # eight of them fit into 80 columns of a terminal
+            side, is_name = "right" if column in table.numbers else "left", column == table.columns[0]
+            shown.add_column(column, justify=side, overflow="fold", no_wrap=is_name)
         for row in table.rows:
-            shown.add_row(*(" ".join(filter(None, (cell.text, cell.beside, cell.below))) for cell in row))
+            shown.add_row(*("–" if cell.kind == "missing" else f"{cell.text} {cell.beside}".strip() for cell in row))
         console.print(shown)

@@ -45,7 +45,7 @@ class TrainConfig:
     schedule: Schedule = "cosine"
     """after the warm-up: cosine decay to zero, or the peak rate to the end"""
     warmup_epochs: float = 2.0
-    """epochs of linear warm-up"""
+    """epochs of linear warm-up, at most half of the run"""
     weight_decay: float = 0.05
     """on the weights of products only"""
     clip_norm: float = 0.0

@@ -63,7 +63,8 @@ def train(config: TrainConfig, console: Console) -> Path:
             figures = evaluate(learner, dataset, validation)
             line |= {"validation_loss": figures["loss"], "validation_top1": figures["top1"]}
             if not math.isfinite(line["train_loss"] + line["validation_loss"]):
-                raise FloatingPointError(f"{folder}: loss not finite in epoch {epoch}; epoch {epoch - 1} is kept there")
+                kept = f"epoch {epoch - 1} is kept there" if epoch > 1 else "no epoch before it"
+                raise FloatingPointError(f"{folder}: loss not finite in epoch {epoch}; {kept}")
             append_record(folder / RECORD_FILE, line)
             save_checkpoint(folder, learner.state(), epoch)
             write_scalars(line)
@@ -82,7 +83,8 @@ def evaluate(learner: Learner, dataset: Dataset, split: DeviceSplit) -> Record:
 def _train_epoch(learner: Learner, dataset: Dataset, split: DeviceSplit, epoch: int, progress: EpochProgress) -> Record:
     config = learner.config
     steps = max(1, len(split) // config.batch_size)
-    warmup, total = round(config.warmup_epochs * steps), config.epochs * steps
+    total = config.epochs * steps
+    warmup = min(round(config.warmup_epochs * steps), total // 2)
     torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))  # dropout
     learner.model.train()
     loss_sum, images_seen, lr = torch.zeros((), device=learner.device), 0, 0.0
