@@ -99,10 +99,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     path.write_bytes(b"old")
 
     def fail(descriptor):
-        raise OSError("disk full")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(records.os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="No space left on device: .*record.jsonl"):
         write_atomically(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["record.jsonl"]
     assert path.read_bytes() == b"old"
