@@ -1,8 +1,10 @@
 """From images to the page: train, evaluate, predict, report and reproduce, as a user runs them."""
 
+import csv
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +204,20 @@ def test_a_name_is_printed_as_it_is(run, trained, picture, tmp_path, name):
     assert (code, err) == (0, "") and str(path) in out
     code, out, err = run("report", trained, f"--output={tmp_path / '[bold]page'}")
     assert (code, err) == (0, "") and "[bold]page/report.html" in out
+
+
+def test_predict_takes_folders_and_writes_the_same_as_csv(run, trained, pictures, tmp_path):
+    folder = tmp_path / "pictures of mine"
+    (folder / "deeper").mkdir(parents=True)
+    for number, picture in enumerate(list(pictures.values())[:2]):
+        shutil.copy(picture, folder / ("deeper" if number else ".") / f"{number}.png")
+    (folder / "notes.txt").write_text("no picture")
+    table = tmp_path / "table.csv"
+    code, out, _ = run("predict", trained, folder, "--json", "--csv", table)
+    results = json.loads(out)
+    assert code == 0 and len(results) == 2
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = [(r["image"], g["class"], g["probability"]) for r in results for g in r["predictions"]]
+    assert [(row["image"], row["class"], float(row["probability"])) for row in rows] == expected
+    assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5"] * 2

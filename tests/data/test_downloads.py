@@ -8,6 +8,7 @@ import io
 import socket
 import tarfile
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,28 +63,70 @@ def refused(*words, **arguments):
 
 
 def serve(server, tiny, content, monkeypatch):
+    """The spec whose one archive is ``content`` on the server."""
     folder, address = server
     (folder / "archive.tar.gz").write_bytes(content)
-    monkeypatch.setattr(getattr(torchvision.datasets, tiny.torchvision_class), "url", f"{address}/archive.tar.gz")
+    url = f"{address}/archive.tar.gz"
+    monkeypatch.setattr(getattr(torchvision.datasets, tiny.torchvision_class), "url", url)
+    return replace(tiny, archives={"cifar-10-python.tar.gz": url})
 
 
 def test_the_official_archive_is_fetched_checked_and_unpacked(server, tiny, arrays, archive, tmp_path, monkeypatch):
-    serve(server, tiny, archive, monkeypatch)
+    tiny = serve(server, tiny, archive, monkeypatch)
     source = download(tiny, tmp_path / "data")
     assert source.layout == "torchvision" and source.folder == tmp_path / "data" / tiny.name
     np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
 
 
 def test_what_is_there_is_not_fetched_again(server, tiny, archive, tmp_path, monkeypatch):
-    serve(server, tiny, archive, monkeypatch)
+    tiny = serve(server, tiny, archive, monkeypatch)
     source = download(tiny, tmp_path / "data")
     (server[0] / "archive.tar.gz").unlink()
     assert download(tiny, tmp_path / "data") == source
 
 
 def test_another_file_than_the_official_one(server, tiny, archive, tmp_path, monkeypatch):
-    serve(server, tiny, archive[:-1], monkeypatch)
+    tiny = serve(server, tiny, archive[:-1], monkeypatch)
     refused(tiny.title, "another file than the official one", spec=tiny, data_root=tmp_path / "data")
+
+
+class BreakingOff(http.server.BaseHTTPRequestHandler):
+    """Sends half of what is asked for, then closes; ``ranges`` says whether it can go on, ``asked`` what was asked."""
+
+    content, ranges, asked = b"", True, []
+
+    def do_GET(self):
+        asked = self.headers.get("Range", "bytes=0-")
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if self.ranges else 0
+        rest = self.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[: len(rest) // 2] if len(self.asked) < 3 else rest)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_file_that_broke_off_goes_on_where_it_stopped(tiny, arrays, archive, tmp_path, monkeypatch, ranges):
+    handler = type("Handler", (BreakingOff,), {"content": archive, "ranges": ranges, "asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{running.server_port}/archive.tar.gz"
+        spec = replace(tiny, archives={"cifar-10-python.tar.gz": url})
+        for _ in range(2):
+            refused("it broke off; the same command goes on", spec=spec, data_root=tmp_path / "data")
+        download(spec, tmp_path / "data")
+        running.shutdown()
+        thread.join()
+    np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
+    half = len(archive) // 2
+    second = half + (len(archive) - half) // 2 if ranges else half
+    assert handler.asked == ["bytes=0-", f"bytes={half}-", f"bytes={second}-"]
+    assert not list((tmp_path / "data").rglob("*.part"))
 
 
 def test_an_archive_put_there_by_hand_is_unpacked(tiny, arrays, archive, tmp_path, no_network):
@@ -96,7 +139,7 @@ def test_an_archive_put_there_by_hand_is_unpacked(tiny, arrays, archive, tmp_pat
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torchvision leaves the answer open
 def test_a_file_that_the_server_lacks(server, tiny, archive, tmp_path, monkeypatch):
-    serve(server, tiny, archive, monkeypatch)
+    tiny = serve(server, tiny, archive, monkeypatch)
     (server[0] / "archive.tar.gz").unlink()
     refused("server is away", "404", spec=tiny, data_root=tmp_path / "data")
     gc.collect()
