@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.cli.parsing import parse
-from para_former.data import SPECS, locate
+from para_former.data import SPECS, DatasetSpec, locate
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS, ParaFormer, model_config
 from para_former.models.naming import SIZES
@@ -51,7 +51,7 @@ def _network(name: str) -> Record:
     return {"name": name, "depth": config.depth, "branches": config.branches, "parameters": parameters}
 
 
-def _found(spec) -> str:
+def _found(spec: DatasetSpec) -> str:
     try:
         return locate(spec).layout
     except InputError:

@@ -50,9 +50,7 @@ def train(config: TrainConfig, console: Console) -> Path:
     parameters = count_parameters(learner.model)
     console.print(f"{config.model} on {dataset.spec.title}, {parameters:,} parameters, in {folder}")
     if dataset.skipped:
-        console.print(
-            f"left out, not decodable: {len(dataset.skipped)}, {', '.join(dataset.skipped[:5])}", highlight=False
-        )
+        console.print(f"left out, not decodable: {len(dataset.skipped)}, {', '.join(dataset.skipped[:5])}")
     train_split, validation = (DeviceSplit.from_split(split, device) for split in (dataset.train, dataset.validation))
     with (
         EpochProgress(console, config.epochs, epochs_done) as progress,
@@ -123,6 +121,4 @@ def _finish(learner: Learner, dataset: Dataset, folder: Path, console: Console) 
     line = {"kind": "test", "epoch": learner.config.epochs, **figures, "classes": list(classes), "samples": samples}
     append_record(folder / RECORD_FILE, line)
     remove_checkpoints(folder)
-    console.print(
-        f"test accuracy {figures['top1']:.2f} % (top-5 {figures['top5']:.2f} %) after the last epoch", highlight=False
-    )
+    console.print(f"test accuracy {figures['top1']:.2f} % (top-5 {figures['top5']:.2f} %) after the last epoch")
