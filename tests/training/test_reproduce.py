@@ -10,6 +10,7 @@ from rich.console import Console
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import read_records
+from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.reproduce import LATENCY_FILE, cells, reproduce
 from para_former.training.run import is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
@@ -62,6 +63,7 @@ def test_a_table_is_filled_once_and_a_deleted_cell_again():
     latencies = read_records(OUTPUT / "digits" / LATENCY_FILE)
     assert [(line["model"], line["dataset"]) for line in latencies] == [(run.model, "digits") for run in runs]
     finished = state(OUTPUT)
+    (runs[0].folder() / CHECKPOINT_FILE).touch()  # as if killed between the test line and the end
     run_cells(runs)
     assert state(OUTPUT) == finished
 

@@ -17,6 +17,7 @@ from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import append_record, read_records
+from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
 from para_former.training.loop import train
 from para_former.training.run import RECORD_FILE, is_finished, pick_device
@@ -52,6 +53,9 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console) -> None:
         run.network(get_spec(run.dataset, run.image_size))
         pick_device(run.device)
     missing = [run for run in runs if not is_finished(run.folder())]
+    for run in runs:
+        if run not in missing:
+            remove_checkpoints(run.folder())  # left by a kill between the test line and the end
     console.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished already; records in {output}")
     for number, run in enumerate(missing, start=1):
         console.rule(f"run {number} of {len(missing)}: {run.model}, seed {run.seed}")
