@@ -12,6 +12,7 @@ from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS, ParaFormer, model_config
 from para_former.models.naming import SIZES
 from para_former.records import Record, environment
+from para_former.training.run import count_parameters
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def run(arguments: list[str], console: Console) -> Record:
 def _network(name: str) -> Record:
     config = model_config(name)
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in ParaFormer(config).parameters())
+        parameters = count_parameters(ParaFormer(config))
     return {"name": name, "depth": config.depth, "branches": config.branches, "parameters": parameters}
 
 

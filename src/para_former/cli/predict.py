@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import tyro
 from rich.console import Console
@@ -43,9 +44,11 @@ def run(arguments: list[str], console: Console) -> list[Record]:
     paths = list(_files(options.images))
     if not paths:
         raise InputError("expected at least one image, found none")
-    for path in paths:
-        read_picture(path, spec)  # a bad one is told before anything is printed
-    results = [{"image": str(path), "predictions": _predict(model, path, spec, device)} for path in paths]
+    pictures = [read_picture(path, spec) for path in paths]  # all of them first: a bad one is told before any result
+    results = [
+        {"image": str(path), "predictions": _predict(model, picture, spec, device)}
+        for path, picture in zip(paths, pictures, strict=True)
+    ]
     for result in results:
         table = Table("class", "probability", box=None, title=result["image"], title_justify="left")
         for guess in result["predictions"]:
@@ -66,11 +69,9 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 @torch.inference_mode()
-def _predict(model: ParaFormer, path: Path, spec: DatasetSpec, device: torch.device) -> list[Record]:
-    picture = torch.from_numpy(read_picture(path, spec)).permute(2, 0, 1)[None]
-    probabilities, classes = (
-        model(network_input(picture.to(device), spec)).softmax(-1)[0].topk(min(SHOWN, spec.num_classes))
-    )
+def _predict(model: ParaFormer, picture: np.ndarray, spec: DatasetSpec, device: torch.device) -> list[Record]:
+    images = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device)
+    probabilities, classes = model(network_input(images, spec)).softmax(-1)[0].topk(min(SHOWN, spec.num_classes))
     pairs = zip(classes.tolist(), probabilities.tolist(), strict=True)
     return [{"class": spec.classes[label], "probability": probability} for label, probability in pairs]
 
