@@ -5,7 +5,7 @@
 """
 
 from para_former.errors import InputError
-from para_former.execution import reference
+from para_former.execution import prepare, reference
 from para_former.models import ModelConfig, ParaFormer, create_model, load, save
 
-__all__ = ["InputError", "ModelConfig", "ParaFormer", "create_model", "load", "reference", "save"]
+__all__ = ["InputError", "ModelConfig", "ParaFormer", "create_model", "load", "prepare", "reference", "save"]

@@ -1,0 +1,169 @@
+r"""One level of a network with folded weights, for a block of its branches, in as few and as large products as it takes.
+
+Activations are [branches, batch, tokens, width], as in `models/layers.py`, and a leading axis of 1 means that all
+branches read the same tensor. `block` says which branches to compute. Inference only: tensors are buffers.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from para_former.execution.folding import fold_embedding, fold_level, fold_read_out, leading_tokens
+from para_former.models.config import ModelConfig
+from para_former.models.embedding import Embedding, cut_patches
+from para_former.models.layers import EPSILON, Level
+
+Tokens = Float[Tensor, "#branches batch tokens width"]
+Rows = Float[Tensor, "#branches #batch width"]
+FEW_ROWS = 4
+
+
+class Frozen(nn.Module):
+    """A module of buffers: they follow `.to(device)` and never ask for a gradient."""
+
+    def __init__(self, config: ModelConfig, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.config = config
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format))
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """x_hat = (x - mean) / std. With a weight of ones: on a CPU, PyTorch's norm without one takes twice as long."""
+        return F.layer_norm(x, x.shape[-1:], self.ones, self.zeros, EPSILON)
+
+    def skip(self, x: Tensor, x_hat: Tensor, number: int, block: slice) -> Tensor:
+        """What the module's sum `number` (1 attention, 2 MLP) adds to: x, or the normed x."""
+        if self.config.residual == "standard":
+            return x
+        gamma, beta = (getattr(self, f"{name}{number}")[block] for name in ("gamma", "beta"))
+        shape = (-1, *[1] * (x.ndim - 2), x.shape[-1])
+        return torch.addcmul(beta.view(shape), x_hat, gamma.view(shape))
+
+
+class FrozenEmbedding(Frozen):
+    """Images to tokens in one product; a row of zeros stands where the class token joins with the positions."""
+
+    def __init__(self, embed: Embedding, dtype: torch.dtype) -> None:
+        super().__init__(embed.config, fold_embedding(embed), dtype)
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens features"]:
+        patches = cut_patches(images.to(self.weight.dtype), self.config)
+        return F.linear(F.pad(patches, (0, 0, leading_tokens(self.config), 0)), self.weight).add_(self.positions)
+
+
+class FrozenLevel(Frozen):
+    """Every token of a level: x + attention(norm(x)), then x + MLP(norm(x)) (Wang & Li 2024, Fig. 2)."""
+
+    def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype) -> None:
+        super().__init__(config, fold_level(level, config), dtype)
+
+    def forward(self, x: Tokens, block: slice) -> Tokens:
+        x = self.attend(x, block)
+        x_hat = self.standardize(x)
+        hidden = F.gelu(branch_linear(x_hat, self.fc1_weight[block], self.fc1_bias[block]))
+        update = branch_linear(hidden, self.fc2_weight[block], self.fc2_bias[block])
+        return update.add_(self.skip(x, x_hat, 2, block))
+
+    def attend(self, x: Tokens, block: slice) -> Tokens:
+        """x + attention(norm(x)). The heads of all branches of the block are heads of one attention call."""
+        (shared_by, batch, tokens, width), x_hat = x.shape, self.standardize(x)
+        weight, bias = self.qkv_weight[block], self.qkv_bias[block]
+        if shared_by == 1:  # one x, so the products of all branches are one: their weights side by side
+            qkv = F.linear(x_hat[0], weight.flatten(0, 1), bias.flatten())
+        else:
+            qkv = branch_linear(x_hat, weight, bias).flatten(0, 1)
+        head_width = width // self.config.heads
+        query, key, value = qkv.unflatten(-1, (-1, 3, head_width)).permute(3, 0, 2, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        if shared_by == 1:
+            mixed = mixed.reshape(batch, tokens, len(weight), width).permute(2, 0, 1, 3)
+        else:
+            mixed = mixed.reshape(shared_by, batch, tokens, width)
+        update = branch_linear(mixed, self.proj_weight[block], self.proj_bias[block])
+        return update.add_(self.skip(x, x_hat, 1, block))
+
+
+class FrozenMeanReadOut(FrozenLevel):
+    r"""The last level where the head reads the mean token: the second MLP product moves behind the mean,
+
+    $$\tfrac1T \sum_t (y_t + W_3\,\sigma(h_t) + b_3) = \bar y + W_3\, \tfrac1T \sum_t \sigma(h_t) + b_3,$$
+
+    and is one row per image in place of T. No other product commutes with the mean: a norm or sigma stands between.
+    """
+
+    def forward(self, x: Tokens, block: slice) -> Rows:
+        x = self.attend(x, block)
+        x_hat = self.standardize(x)
+        hidden = F.gelu(branch_linear(x_hat, self.fc1_weight[block], self.fc1_bias[block]))
+        update = batched(hidden.mean(2), self.fc2_weight[block], self.fc2_bias[block])
+        return update.add_(self.skip(x, x_hat, 2, block).mean(2))
+
+
+class FrozenClassReadOut(Frozen):
+    """The last level where the head reads the class token: one query per image, no key or value per token.
+
+    At depth 1 the class token is a constant row, and so is its query; deeper, each branch has made its own.
+    """
+
+    def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype, class_row: Tensor | None) -> None:
+        super().__init__(config, fold_read_out(level, config, class_row), dtype)
+
+    def forward(self, x: Tokens, block: slice) -> Rows:
+        x_hat = self.standardize(x)
+        if self.config.depth == 1:
+            row, mixed = self.row[None], self._mix_shared(x_hat[0], block)
+            row_hat = self.standardize(row)
+        else:
+            row, row_hat = x[:, :, 0], x_hat[:, :, 0]
+            mixed = self._mix(x_hat, row_hat, block)
+        heads = self.config.heads
+        of_heads = slice(block.start * heads, block.stop * heads)
+        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads])  # [k heads, batch, head_width]
+        values = values.unflatten(0, (-1, heads)).transpose(1, 2).flatten(2)
+        update = batched(values, self.proj_weight[block], self.proj_bias[block])
+        row = update.add_(self.skip(row, row_hat, 1, block))
+        row_hat = self.standardize(row)
+        hidden = F.gelu(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block]))
+        update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block])
+        return update.add_(self.skip(row, row_hat, 2, block))
+
+    def _mix_shared(
+        self, x_hat: Float[Tensor, "batch tokens width"], block: slice
+    ) -> Float[Tensor, "branch_heads batch width"]:
+        """sum_t p_t x_hat_t of every head, from a constant query and tokens that all branches share."""
+        key_query = self.key_query[block].flatten(0, 1).expand(len(x_hat), -1, -1)
+        return torch.bmm(torch.bmm(key_query, x_hat.mT).softmax(-1), x_hat).transpose(0, 1)
+
+    def _mix(self, x_hat: Tokens, row_hat: Rows, block: slice) -> Float[Tensor, "branch_heads batch width"]:
+        """The same, from a query and tokens of each branch's own."""
+        query = batched(row_hat, self.query_weight[block], self.query_bias[block])
+        query = query.unflatten(-1, (self.config.heads, -1)).transpose(1, 2)
+        key_query = torch.matmul(query, self.key_weight[block]).transpose(1, 2).flatten(0, 1)
+        tokens = x_hat.flatten(0, 1)
+        mixed = torch.bmm(torch.bmm(key_query, tokens.mT).softmax(-1), tokens)
+        return mixed.unflatten(0, x_hat.shape[:2]).transpose(1, 2).flatten(0, 1)
+
+
+def batched(
+    x: Float[Tensor, "branches rows inputs"],
+    weight: Float[Tensor, "branches outputs inputs"],
+    bias: Float[Tensor, "branches outputs"],
+) -> Float[Tensor, "branches rows outputs"]:
+    """W_j x_j + b_j for every row. Of few rows the product is bound by reading W, which is fastest as the left factor.
+
+    The bias is added after: `baddbmm` would first write it out for every row.
+    """
+    product = torch.bmm(weight, x.mT).mT if x.shape[1] <= FEW_ROWS else torch.bmm(x, weight.mT)
+    return product.add_(bias[:, None])
+
+
+def branch_linear(
+    x: Float[Tensor, "branches batch tokens inputs"],
+    weight: Float[Tensor, "branches outputs inputs"],
+    bias: Float[Tensor, "branches outputs"],
+) -> Float[Tensor, "branches batch tokens outputs"]:
+    """W_j x_j + b_j for every token; of one branch, an ordinary linear layer."""
+    if len(weight) == 1:
+        return F.linear(x[0], weight[0], bias[0])[None]
+    return torch.bmm(x.flatten(1, 2), weight.mT).add_(bias[:, None]).unflatten(1, x.shape[1:3])

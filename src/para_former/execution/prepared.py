@@ -1,0 +1,107 @@
+"""`prepare`: the same function as a trained network, arranged for speed.
+
+What is folded is `folding.py`, one level is `frozen.py`, how many branches run in one product is `blocks.py`, CUDA
+graphs are `graphs.py`. Here they are strung together: embed, blocks of branches through all their levels, merge, head.
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from para_former.errors import InputError
+from para_former.execution.blocks import branches_per_block
+from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
+from para_former.execution.graphs import GraphCache
+from para_former.models.embedding import expect_images
+from para_former.models.layers import EPSILON
+from para_former.models.para_former import ParaFormer
+
+Executor = Literal["auto", "loop", "batched", "graphed"]
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype | None = None) -> "Prepared":
+    """An inference module with the signature of `model` and frozen copies of its weights, on the model's device.
+
+    `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
+    batched form as one CUDA graph per batch size; "auto" takes blocks of branches that fit the cache on a CPU and
+    "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over branches, the last
+    norm, the head and the logits are float32 at least. Errors: InputError for an unknown executor or dtype.
+    """
+    if executor not in Executor.__args__:
+        raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
+    dtype = dtype or model.embed.pos_embed.dtype
+    if dtype not in DTYPES:
+        raise InputError(f"dtype: expected one of {', '.join(map(str, DTYPES))}, found {dtype}")
+    return Prepared(model, executor, dtype)
+
+
+class Prepared(nn.Module):
+    """Made by `prepare`. `fallback` says why a call that should have replayed a CUDA graph did not, or is None."""
+
+    def __init__(self, model: ParaFormer, executor: Executor, dtype: torch.dtype) -> None:
+        super().__init__()
+        config = self.config = model.config
+        self.executor, self.dtype = executor, dtype
+        self.embed = FrozenEmbedding(model.embed, dtype)
+        *inner, last = model.levels
+        self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
+        if config.pool == "cls":
+            class_row = model.embed.class_row() if config.depth == 1 else None
+            self.last = FrozenClassReadOut(last, config, dtype, class_row)
+        else:
+            self.last = FrozenMeanReadOut(last, config, dtype)
+        norm = model.norm if config.pool == "cls" else model.fc_norm
+        exact = torch.promote_types(dtype, torch.float32)
+        for name, tensor in (("norm_weight", norm.weight), ("norm_bias", norm.bias)):
+            self.register_buffer(name, tensor.detach().to(exact, copy=True))
+        if config.num_classes:
+            self.register_buffer("head_weight", model.head.weight.detach().to(exact, copy=True))
+            self.register_buffer("head_bias", model.head.bias.detach().to(exact, copy=True))
+        self._graphs = GraphCache(self._compute)
+        self.eval()
+
+    @property
+    def fallback(self) -> str | None:
+        return self._graphs.fallback
+
+    @torch.no_grad()
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"], branches: int | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """Logits; with `branches` = k only the first k branches are computed and merged."""
+        expect_images(images, self.config)
+        count = self.config.branches if branches is None else branches
+        if not 1 <= count <= self.config.branches:
+            raise InputError(f"branches: expected 1 to {self.config.branches}, found {branches}")
+        graphed = self.executor == "graphed" or (self.executor == "auto" and images.is_cuda)
+        if graphed and not torch.compiler.is_compiling():
+            return self._graphs(images, count)
+        return self._compute(images, count)
+
+    def _compute(self, images: Tensor, count: int) -> Tensor:
+        x = self.embed(images)[None]  # every branch reads the same x
+        size = branches_per_block(self.executor, self.config, count, x)
+        parts = [self._branches(x, slice(start, min(start + size, count))) for start in range(0, count, size)]
+        row = parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+        if self.config.merge == "mean":
+            row = row / count
+        elif self.config.merge == "residual":
+            inputs = x[0, :, 0] if self.config.pool == "cls" else x[0].mean(1)
+            row = row - (count - 1) * inputs
+        row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
+        return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
+
+    def _branches(self, x: Tensor, block: slice) -> Float[Tensor, "batch width"]:
+        """The sum of what these branches give the head; x enters it once per branch, so it is float32 at least."""
+        for level in self.inner:
+            x = level(x, block)
+        return self.last(x, block).sum(0, dtype=self.norm_weight.dtype)
+
+    def _apply(self, fn, recurse: bool = True) -> "Prepared":
+        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors."""
+        self._graphs.clear()
+        return super()._apply(fn, recurse)
