@@ -1,4 +1,4 @@
-"""torch.export takes the networks as they are, with the batch left open."""
+"""torch.export takes the networks, plain and prepared, with the batch left open; torch.compile takes them whole."""
 
 import subprocess
 import sys
@@ -9,16 +9,19 @@ import para_former as pf
 
 for name, pool in [("para_former_1_6", "cls"), ("para_former_2_6", "cls"), ("para_former_2_6", "mean")]:
     model = pf.create_model(name, pool=pool, image_size=8).eval()
-    batch = {0: torch.export.Dim("batch", min=2)}
-    exported = torch.export.export(model, (torch.randn(4, 3, 8, 8),), dynamic_shapes=(batch,)).module()
-    for size in (1, 2, 7):
-        images = torch.randn(size, 3, 8, 8)
-        torch.testing.assert_close(exported(images), model(images), rtol=1e-5, atol=1e-5)
+    for network in (model, pf.prepare(model), pf.prepare(model, "batched")):
+        shapes = {"images": {0: torch.export.Dim("batch", min=2)}}
+        exported = torch.export.export(network, (torch.randn(4, 3, 8, 8),), dynamic_shapes=shapes).module()
+        compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+        for size in (2, 7):
+            images = torch.randn(size, 3, 8, 8)
+            for found in (exported(images), compiled(images)):
+                torch.testing.assert_close(found, model(images), rtol=1e-5, atol=1e-5)
 print("exported")
 """
 
 
-def test_exported_networks_compute_the_same_for_any_batch():
+def test_exported_and_compiled_networks_compute_the_same_for_any_batch():
     """In a process of its own: the tests' shape checks would be traced too."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.stdout.strip() == "exported", done.stderr

@@ -1,4 +1,4 @@
-r"""One level of a network with folded weights, for a block of its branches, in as few and as large products as it takes.
+r"""One level of a network with folded weights, for a block of its branches, in as few and large products as it takes.
 
 Activations are [branches, batch, tokens, width], as in `models/layers.py`, and a leading axis of 1 means that all
 branches read the same tensor. `block` says which branches to compute. Inference only: tensors are buffers.
@@ -154,7 +154,9 @@ def batched(
 
     The bias is added after: `baddbmm` would first write it out for every row.
     """
-    product = torch.bmm(weight, x.mT).mT if x.shape[1] <= FEW_ROWS else torch.bmm(x, weight.mT)
+    rows = x.shape[1]
+    few = isinstance(rows, int) and rows <= FEW_ROWS  # an exported open batch is not few
+    product = torch.bmm(weight, x.mT).mT if few else torch.bmm(x, weight.mT)
     return product.add_(bias[:, None])
 
 

@@ -1,0 +1,149 @@
+"""Prepared networks against the plain loop: every executor, option, shape and precision; and what freezing means."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import para_former as pf
+from para_former.models.weights import select_branches
+from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error
+from tests.networks import images_for, small_network
+
+EXECUTORS = ("auto", "loop", "batched", "graphed")
+
+
+@pytest.mark.parametrize(("depth", "pool", "merge", "residual"), OPTIONS)
+def test_every_executor_equals_the_loop(depth, pool, merge, residual):
+    model = small_network(depth=depth, pool=pool, merge=merge, residual=residual)
+    for batch in (1, 7):
+        images = images_for(model, batch)
+        expected = pf.reference(model, images)
+        for executor in EXECUTORS:
+            assert largest_error(pf.prepare(model, executor)(images), expected) < TOLERANCE, executor
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_comparison_can_fail(depth, pool):
+    model = small_network(depth=depth, pool=pool)
+    images = images_for(model)
+    expected = pf.reference(model, images)
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            before = parameter.clone()
+            parameter.flatten()[-1] += 1e-3
+        error = largest_error(pf.prepare(model)(images), expected)
+        with torch.no_grad():
+            parameter.copy_(before)
+        assert error > TOLERANCE, name
+
+
+@settings(max_examples=30)
+@given(
+    depth=st.integers(1, 3),
+    branches=st.integers(1, 7),
+    chosen=st.integers(1, 7),
+    heads=st.integers(1, 3),
+    head_width=st.integers(2, 5),
+    patches=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    classes=st.integers(0, 3),
+    batch=st.integers(1, 6),
+    threads=st.integers(1, 4),
+    pool=st.sampled_from(["cls", "mean"]),
+    merge=st.sampled_from(["sum", "mean", "residual"]),
+    executor=st.sampled_from(EXECUTORS),
+)
+def test_the_first_branches_of_any_shape_equal_the_loop_over_them(
+    depth, branches, chosen, heads, head_width, patches, classes, batch, threads, pool, merge, executor
+):
+    model = small_network(
+        depth=depth,
+        layers=depth * branches,
+        heads=heads,
+        width=heads * head_width,
+        image_size=(patches[0] * 2, patches[1] * 2),
+        patch_size=2,
+        num_classes=classes,
+        pool=pool,
+        merge=merge,
+    )
+    images, chosen = images_for(model, batch), min(chosen, branches)
+    expected = pf.reference(select_branches(model, range(chosen)), images)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: threads)  # what the blocks are planned for
+        found = pf.prepare(model, executor)(images, branches=chosen)
+    assert largest_error(found, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2), (torch.float16, 2e-2)])
+def test_low_precision_stays_near_and_gives_float32(depth, pool, dtype, tolerance):
+    model = small_network(depth=depth, pool=pool)
+    for parameter in model.parameters():
+        parameter.data *= 0.5
+    images = images_for(model)
+    expected = pf.reference(model, images)
+    for executor in ("loop", "batched"):
+        found = pf.prepare(model.float(), executor, dtype)(images.float())
+        assert found.dtype == torch.float32
+        assert ((found - expected).abs().max() / expected.abs().max()).item() < tolerance
+
+
+def test_the_sum_over_branches_is_float32_where_bf16_would_lose_it():
+    """256 equal branches: in bf16 a running sum of equal terms stops growing at 256 times the last bit kept."""
+    model = small_network(layers=1)
+    many = select_branches(model, [0] * 300)
+    images = images_for(model)
+    one, all_of_them = (pf.prepare(network, dtype=torch.bfloat16)(images) for network in (model, many))
+    assert largest_error(all_of_them, one) < 1e-2  # the norm takes the factor 300 away again
+
+
+def test_prepared_weights_are_copies_without_gradients():
+    model = small_network(depth=2)
+    images = images_for(model)
+    prepared = pf.prepare(model)
+    before = prepared(images)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert torch.equal(prepared(images), before)
+    assert not list(prepared.parameters())
+    assert not before.requires_grad and not prepared(images.requires_grad_()).requires_grad
+
+
+def test_a_graph_that_cannot_be_had_is_told_and_done_without():
+    model = small_network()
+    prepared = pf.prepare(model, "graphed")
+    assert prepared.fallback is None
+    prepared(images_for(model))
+    assert prepared.fallback == "a CUDA graph needs images on a CUDA device, found cpu"
+    automatic = pf.prepare(model)
+    automatic(images_for(model))
+    assert automatic.fallback is None  # on a CPU nothing was missed
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: replays CUDA graphs")
+@pytest.mark.parametrize(("depth", "pool"), [(1, "cls"), (2, "cls"), (1, "mean"), (3, "mean")])
+def test_graphs_on_a_gpu_equal_the_loop(depth, pool):
+    model = small_network(depth=depth, pool=pool, dtype=torch.float32).cuda()
+    prepared = pf.prepare(model)
+    for batch in (1, 5, 1, 3):
+        images = images_for(model, batch).cuda()
+        assert largest_error(prepared(images), pf.reference(model, images)) < 1e-4
+    assert prepared.fallback is None
+
+
+def test_bad_arguments_name_what_was_expected(no_shape_checks):
+    model = small_network()
+    with pytest.raises(pf.InputError, match="executor: expected one of auto, loop, batched, graphed, found 'fast'"):
+        pf.prepare(model, "fast")
+    with pytest.raises(pf.InputError, match="dtype: expected one of .* found torch.int8"):
+        pf.prepare(model, dtype=torch.int8)
+    prepared = pf.prepare(model)
+    with pytest.raises(pf.InputError, match="branches: expected 1 to 6, found 7"):
+        prepared(images_for(model), branches=7)
+    with pytest.raises(pf.InputError, match="images: expected"):
+        prepared(torch.zeros(1, 3, 9, 9, dtype=torch.float64))
