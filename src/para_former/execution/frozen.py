@@ -132,7 +132,8 @@ class FrozenClassReadOut(Frozen):
         self, x_hat: Float[Tensor, "batch tokens width"], block: slice
     ) -> Float[Tensor, "branch_heads batch width"]:
         """sum_t p_t x_hat_t of every head, from a constant query and tokens that all branches share."""
-        key_query = self.key_query[block].flatten(0, 1).expand(x_hat.shape[0], -1, -1)  # len() would fix an exported batch
+        batch = x_hat.shape[0]  # not len(): that would fix the batch of an exported network
+        key_query = self.key_query[block].flatten(0, 1).expand(batch, -1, -1)
         return torch.bmm(torch.bmm(key_query, x_hat.mT).softmax(-1), x_hat).transpose(0, 1)
 
     def _mix(self, x_hat: Tokens, row_hat: Rows, block: slice) -> Float[Tensor, "branch_heads batch width"]:
