@@ -7,6 +7,7 @@ torch model and imports no torch. Kinds in use:
 ``epoch``    one line per epoch: losses, validation accuracy, learning rate, images/s
 ``test``     the single evaluation of the test split, after training
 ``latency``  one timing comparison of two networks in one interleaved run
+``bench``    one timing comparison of many contenders at one point, in one interleaved run
 ``evaluation``  what was looked at after training, on any split
 """
 
@@ -26,11 +27,11 @@ Record = dict[str, Any]
 PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
 
 
-def environment() -> Record:
-    """Hardware, versions, commit and time (UTC) of this process: the conditions that every number travels with."""
+def environment(*packages: str) -> Record:
+    """Hardware, versions (of `packages` too), commit and time (UTC): the conditions that every number travels with."""
     return {
         "hardware": {"cpu": _cpu_name(), "cores": os.cpu_count(), "machine": platform.machine()},
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in (*PACKAGES, *packages)}},
         "commit": _commit(),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -1,10 +1,12 @@
-"""Functions are called in turn and as often as asked, and the summaries are right. No test looks at a clock."""
+"""Every round calls every function, and the summaries are right. No test looks at a clock."""
+
+from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from para_former.bench.timing import interleave, ratio, summarize
+from para_former.bench.timing import LEAST_ROUNDS, interleave, ratio, summarize
 
 
 @given(
@@ -13,13 +15,33 @@ from para_former.bench.timing import interleave, ratio, summarize
     warmup=st.integers(0, 3),
 )
 @settings(max_examples=30)
-def test_functions_are_called_in_turn_as_often_as_asked(names, rounds, warmup):
+def test_every_round_calls_every_function_alike(names, rounds, warmup):
+    """Whole rounds, each a permutation; after a warm-up a fast function is called several times in its turn."""
     calls = []
     functions = {name: lambda name=name: calls.append(name) for name in names}
     times = interleave(functions, rounds=rounds, warmup=warmup)
-    assert calls == list(functions) * (warmup + rounds)
     assert list(times) == list(functions)
     assert all(len(values) == rounds and min(values) >= 0 for values in times.values())
+    turns = [name for name, _ in groupby(calls)] if warmup else calls
+    assert set(turns[-len(names) :]) == names
+    if not warmup:
+        assert all(set(calls[i : i + len(names)]) == names for i in range(0, len(names) * rounds, len(names)))
+
+
+def test_the_order_of_a_round_changes_and_is_the_same_in_every_run():
+    def order():
+        calls = []
+        interleave({name: lambda name=name: calls.append(name) for name in "abcd"}, rounds=12, warmup=0)
+        return ["".join(calls[i : i + 4]) for i in range(0, 48, 4)]
+
+    assert order() == order()
+    assert len(set(order())) > 4 and len({first for first, *_ in order()}) == 4
+
+
+def test_a_slow_round_ends_the_run_but_not_before_the_third():
+    assert len(interleave({"a": lambda: None}, rounds=60, seconds=-1.0)["a"]) == LEAST_ROUNDS == 3
+    assert len(interleave({"a": lambda: None}, rounds=2, seconds=-1.0)["a"]) == 2
+    assert interleave({}, rounds=5) == {}
 
 
 def test_summary_of_known_numbers():

@@ -1,29 +1,25 @@
 """Latency of one network beside a serial ViT of as many layers: what the paper derives and never times."""
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
 
-from para_former.bench.peers import serial_vit
-from para_former.bench.timing import interleave, ratio, summarize
-from para_former.execution import reference
-from para_former.models import ModelConfig, ParaFormer
-from para_former.records import Record, environment
+from para_former.bench.compare import compare
+from para_former.bench.conditions import conditions
+from para_former.bench.tasks import Inference
+from para_former.bench.timing import ratio, summarize
+from para_former.models import ModelConfig
+from para_former.records import Record
+
+OURS = "stacked"  # the contender that stands for us
 
 
 def measure_latency(config: ModelConfig, *, batch: int = 1, device: str = "cpu", rounds: int = 60) -> Record:
     """One `latency` record: milliseconds of a forward pass of ours and of the serial ViT, interleaved.
 
-    Weights are random, since time does not depend on them; `relative_error` is ours against the plain loop,
-    max |ours - loop| / max |loop|.
+    `relative_error` is ours against the plain loop (`tasks.py`).
     """
-    images = torch.randn(batch, config.in_channels, *config.image_shape, device=device)
-    ours, serial = (network.to(device).eval() for network in (ParaFormer(config), serial_vit(config)))
-    with torch.inference_mode():
-        expected = reference(ours, images)
-        error = (ours(images) - expected).abs().max() / expected.abs().max()
-        times = interleave({"ours": _call(ours, images), "serial": _call(serial, images)}, rounds=rounds)
+    place = torch.device(device)
+    task = Inference(config, batch=batch, dtype=torch.float32, device=place)
+    result = compare(task, ("serial", OURS), seconds=float("inf"), rounds=rounds)
     return {
         "kind": "latency",
         "depth": config.depth,
@@ -37,13 +33,9 @@ def measure_latency(config: ModelConfig, *, batch: int = 1, device: str = "cpu",
         "dtype": "float32",
         "rounds": rounds,
         "peer": f"timm serial ViT, {config.layers} layers, eager",
-        "ours_ms": summarize(times["ours"]),
-        "peer_ms": summarize(times["serial"]),
-        "ratio": ratio(times["serial"], times["ours"]),
-        "relative_error": error.item(),
-        "environment": environment(),
+        "ours_ms": summarize(result.times[OURS]),
+        "peer_ms": summarize(result.times["serial"]),
+        "ratio": ratio(result.times["serial"], result.times[OURS]),
+        "relative_error": result.errors[OURS],
+        "environment": conditions(place),
     }
-
-
-def _call(network: nn.Module, images: Tensor) -> Callable[[], Tensor]:
-    return lambda: network(images)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stoppable(command: str) -> Iterator[None]:
-    """Inside, both signals raise KeyboardInterrupt with the `command` that goes on from the last whole epoch."""
+def stoppable(command: str, unit: str = "epoch") -> Iterator[None]:
+    """Inside, both signals raise KeyboardInterrupt with the `command` that goes on from the last whole `unit`."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -16,6 +16,6 @@ def stoppable(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; go on from the last whole epoch by: {command}") from None
+        raise KeyboardInterrupt(f"stopped; go on from the last whole {unit} by: {command}") from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,69 @@
+"""From points to records: each is measured once and written at once, so that a suite can be stopped at any moment."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from para_former.bench.compare import Comparison, compare
+from para_former.bench.conditions import conditions
+from para_former.bench.memory import peak_of_step
+from para_former.bench.points import Point
+from para_former.bench.tasks import Inference, Training
+from para_former.bench.timing import ratio, summarize
+from para_former.records import Record, append_record, read_records
+
+SECONDS = 3.0  # of timing for one point
+
+
+def run_suite(
+    suite: str, points: Iterable[Point], path: Path, *, device: torch.device, seconds: float = SECONDS
+) -> Iterator[Record]:
+    """The record of every point in turn: as it stands in the file at `path`, or measured now and added there."""
+    measured = read_records(path) if path.exists() else []
+    known = {_key(record): record for record in measured if record.get("kind") == "bench"}
+    for point in points:
+        record = known.get(_key(point.setting | _place(device)))
+        if record is None:
+            record = measure(point, suite=suite, device=device, seconds=seconds)
+            append_record(path, record)
+        yield record
+
+
+def measure(point: Point, *, suite: str, device: torch.device, seconds: float = SECONDS) -> Record:
+    """One `bench` record: every contender's time, its ratio to the baseline round by round, error and peak memory."""
+    task_class = Inference if point.mode == "inference" else Training
+    task = task_class(point.config, batch=point.batch, dtype=point.torch_dtype, device=device)
+    result = compare(task, point.contenders, seconds=seconds)
+    return {
+        "kind": "bench",
+        "suite": suite,
+        **point.setting,
+        **_place(device),
+        "rounds": len(next(iter(result.times.values()), [])),
+        "baseline": point.baseline,
+        "contenders": [_contender(name, result, point, device) for name in result.times],
+        "not_measured": result.not_measured,
+        "environment": conditions(device),
+    }
+
+
+def _contender(name: str, result: Comparison, point: Point, device: torch.device) -> Record:
+    baseline = result.times.get(point.baseline)
+    return {
+        "name": name,
+        "ms": summarize(result.times[name]),
+        "ratio": ratio(baseline, result.times[name]) if baseline else None,
+        "relative_error": result.errors[name],
+        "peak_bytes": peak_of_step(point, name, device) if point.mode == "training" else None,
+        "note": result.notes[name],
+    }
+
+
+def _place(device: torch.device) -> Record:
+    return {"device": device.type, "threads": torch.get_num_threads()}
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    """What a point is measured once for: all of its setting, on one kind of device with so many threads."""
+    return tuple(record.get(name) for name in (*Point().setting, "device", "threads"))
