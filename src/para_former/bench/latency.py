@@ -9,7 +9,7 @@ from para_former.bench.timing import ratio, summarize
 from para_former.models import ModelConfig
 from para_former.records import Record
 
-OURS = "stacked"  # the contender that stands for us
+OURS = "prepared"  # the contender that stands for us
 
 
 def measure_latency(config: ModelConfig, *, batch: int = 1, device: str = "cpu", rounds: int = 60) -> Record:

@@ -153,11 +153,12 @@ def batched(
 ) -> Float[Tensor, "branches rows outputs"]:
     """W_j x_j + b_j for every row. Of few rows the product is bound by reading W, which is fastest as the left factor.
 
-    The bias is added after: `baddbmm` would first write it out for every row.
+    Rows stay contiguous, since the next product is slow where they are not. The bias is added after: `baddbmm` would
+    first write it out for every row.
     """
     rows = x.shape[1]
     few = isinstance(rows, int) and rows <= FEW_ROWS  # an exported open batch is not few
-    product = torch.bmm(weight, x.mT).mT if few else torch.bmm(x, weight.mT)
+    product = torch.bmm(weight, x.mT).mT.contiguous() if few else torch.bmm(x, weight.mT)
     return product.add_(bias[:, None])
 
 
