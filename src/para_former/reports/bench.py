@@ -62,10 +62,14 @@ class Point:
         return self.line["baseline"]
 
     @property
+    def peers(self) -> list[str]:
+        """All that is measured and not ours, the fastest first."""
+        others = [name for name in self.contenders if not name.startswith(tuple(OURS.values()))]
+        return sorted(others, key=lambda name: (self.time(name)["median"], name))
+
+    @property
     def fastest_peer(self) -> str | None:
-        """The fastest of all that is not ours, the baseline among them."""
-        peers = [name for name in self.contenders if not name.startswith(("stacked", "prepared"))]
-        return min(peers, key=lambda name: (self.time(name)["median"], name), default=None)
+        return next(iter(self.peers), None)
 
     def time(self, name: str) -> Summary | None:
         """Milliseconds of a contender."""
@@ -76,21 +80,15 @@ class Point:
         return self.contenders[name]["ratio"] if name in self.contenders else None
 
     def versus(self, peer: str | None) -> Summary | None:
-        """Time of `peer` over ours.
-
-        Only the baseline was divided round by round; for another peer the quartiles are the widest that the two times
-        allow, so that none is called faster or slower too soon.
-        """
+        """Time of `peer` over ours; for another than the baseline, which alone was divided round by round, the
+        quartiles are the widest that the two times allow, so that none is called faster or slower too soon."""
         ours, its = self.time(self.ours), self.time(peer or "")
         if ours is None or its is None:
             return None
         if peer == self.baseline:
             return self.speedup(self.ours)
-        return {
-            "q1": its["q1"] / ours["q3"],
-            "median": its["median"] / ours["median"],
-            "q3": its["q3"] / ours["q1"],
-        }
+        pairs = (("q1", "q3"), ("median", "median"), ("q3", "q1"))
+        return {quartile: its[quartile] / ours[other] for quartile, other in pairs}
 
 
 @dataclass(frozen=True)

@@ -151,17 +151,22 @@ def _reasons(suite: Suite) -> list[str]:
     for point in suite.points:
         for contender, reason in point.line["not_measured"].items():
             reasons[contender, reason] = reasons.get((contender, reason), 0) + 1
-    return [f"Not measured at {count} points: {each}: {why}." for (each, why), count in sorted(reasons.items())]
+    return [
+        f"Not measured at {count} point{'s' * (count > 1)}: {each}: {why}."
+        for (each, why), count in sorted(reasons.items())
+    ]
 
 
 def _pace(point: Point) -> str:
-    """Ours beside the baseline: `15.9× faster than serial`."""
+    """Ours beside the baseline, and beside the fastest peer where that is another: `faster than serial (15.9×)`."""
     measured: Summary | None = point.speedup(point.ours)
     if not measured:
         return "not measured"
     word = "faster" if measured["q1"] > 1 else "slower" if measured["q3"] < 1 else "level"
     than = f"with {point.baseline}" if word == "level" else f"than {point.baseline}"
-    return f"{word} {than} ({ratio(measured['median'])})"
+    peer = point.fastest_peer
+    other = "" if peer == point.baseline else f"; {ratio(point.versus(peer)['median'])} {peer}, the fastest peer"
+    return f"{word} {than} ({ratio(measured['median'])}{other})"
 
 
 def _gain(point: Point) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from para_former.reports.bench import STEPS, Point
 from para_former.reports.plots import FONT, HEIGHT, svg
 from para_former.reports.style import COLOURS
+from para_former.reports.tables import ratio
 
 LOOK = {  # contender: (colour, marker)
     "serial": ("ink", "o"),
@@ -39,10 +40,11 @@ def speedup_against_depth(series: Sequence[Point]) -> str:
 
 
 def contributions(points: Sequence[Point]) -> str:
-    """A row a point: from the loop to stacked to prepared, the speed-up over serial; a cross is the read-out alone."""
+    """A row a point: from the loop to stacked to prepared, the speed-up over serial; a bar is the read-out alone."""
 
     def draw(axes) -> None:
         _logarithmic(axes, "x")
+        alone = STEPS[1]
         axes.axvline(1, color=COLOURS["ink"][0], linewidth=1)
         largest = 1.0
         for row, point in enumerate(points):
@@ -51,13 +53,16 @@ def contributions(points: Sequence[Point]) -> str:
                 axes.plot([gains[start], gains[end]], [row, row], color=_colour(end), linewidth=4, alpha=0.55,
                           solid_capstyle="butt")  # fmt: skip
             for name, gain in gains.items():
-                if name != point.baseline:
+                if name not in (point.baseline, alone):
                     axes.plot(gain, row, LOOK[name][1], color=_colour(name), markersize=5)
+            if alone in gains:  # last, or the loop would hide it
+                axes.plot(gains[alone], row, "|", color=_colour(alone), markersize=9, markeredgewidth=1.8)
             furthest = max(gains.values())
             largest = max(largest, furthest)
-            axes.annotate(f"{gains['prepared']:.3g}×", (furthest, row), (7, 0), textcoords="offset points",
+            axes.annotate(ratio(gains["prepared"]), (furthest, row), (7, 0), textcoords="offset points",
                           va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])  # fmt: skip
-        for name in ("serial-readout", "loop", "stacked", "prepared"):
+        axes.plot([], [], "|", color=_colour(alone), markersize=9, markeredgewidth=1.8, label=alone)
+        for name in STEPS[2:]:
             axes.plot([], [], LOOK[name][1], color=_colour(name), markersize=5, label=name)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncols=4, frameon=False, fontsize=FONT - 1,
                     handletextpad=0.1, columnspacing=1.0)  # fmt: skip

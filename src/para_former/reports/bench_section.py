@@ -1,6 +1,7 @@
 """The section of a report on `bench` records: which blocks, in which order, and the words around them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from para_former.records import Record
 from para_former.reports import bench_findings, bench_plots, bench_tables
@@ -41,7 +42,7 @@ def overviews(records_by_path: Mapping[str, list[Record]]) -> Iterator[tuple[str
     for suite in collect_bench(records_by_path):
         table = bench_tables.overview(suite)
         if table:
-            yield _title(suite), table
+            yield _title(suite), replace(table, caption=f"Speed-up: time of {suite.baseline} over ours, median.")
 
 
 def _suite(suite: Suite) -> Iterator[Block]:
@@ -67,7 +68,7 @@ def _suite(suite: Suite) -> Iterator[Block]:
         ),
         (
             "Speed-up against depth.",
-            suite.series("depth", batch=1),
+            suite.series("depth", batch=1) if suite.baseline == "serial" else (),  # what the paper compares with
             bench_plots.speedup_against_depth,
             bench_findings.gain_with_depth,
         ),
@@ -108,6 +109,9 @@ def _conditions(suite: Suite) -> str:
     """What all points of a suite were measured under, and where their records are."""
     lines = [point.line for point in suite.points]
     environments = [line["environment"] for line in lines]
+    hardware = dict(environments[0].get("hardware", {}))
+    if "gpu_bytes" in hardware:
+        hardware["gpu memory"] = f"{hardware.pop('gpu_bytes') / 2**30:.0f} GiB"
     versions = {
         key: _span([environment.get("versions", {}).get(key, "unknown") for environment in environments])
         for key in ("python", "torch", "timm", "vit-pytorch")
@@ -116,7 +120,7 @@ def _conditions(suite: Suite) -> str:
     files = ", ".join(distinct(point.path for point in suite.points))
     rounds = _span([line["rounds"] for line in lines if "rounds" in line])
     return (
-        f"Points: {len(lines)}. Hardware: {listing(environments[0].get('hardware', {}))}. Threads: "
+        f"Points: {len(lines)}. Hardware: {listing(hardware)}. Threads: "
         f"{lines[0]['threads']}. Clocks: {_clocks(environments) or 'unknown'}. Rounds a point: {rounds or 'unknown'}. "
         f"Versions: {listing(versions)}. Commit: {commits}. Records: {files}."
     )

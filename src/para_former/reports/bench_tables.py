@@ -44,9 +44,13 @@ def overview(suite: Suite) -> Table | None:
     titles = [f"batch {batch}, {patches} patches" for batch, patches in columns]
     caption = (
         f"Speed-up: time of {suite.baseline} over ours (prepared), median of the rounds; {measured} of "
-        f"{len(rows) * len(columns)} cells measured. Below, where another peer is faster than {suite.baseline} at "
-        "that point: the time of the fastest over ours."
+        f"{len(rows) * len(columns)} cells measured."
     )
+    if any(cell.below for cells in rows for cell in cells):
+        caption += (
+            f" Below: slower, where even the upper quartile is; and where another peer than {suite.baseline} is the "
+            "fastest at that point, the time of that peer over ours."
+        )
     return Table(caption, (*PLACE[:4], *titles), frozenset({"Width", *titles}), tuple(rows))
 
 
@@ -147,8 +151,9 @@ def _speedup(point: Point | None) -> Cell:
     if not measured:
         return Cell(NOT_MEASURED, kind="missing")
     peer = point.fastest_peer
-    below = "" if peer == point.baseline else f"{ratio(point.versus(peer)['median'])} {peer}"
-    return Cell(ratio(measured["median"]), below=below)
+    notes = ["slower"] if measured["q3"] < 1 else []
+    notes += [] if peer == point.baseline else [f"{ratio(point.versus(peer)['median'])} {peer}"]
+    return Cell(ratio(measured["median"]), below=", ".join(notes))
 
 
 def _compared(point: Point, ours: str) -> tuple[Cell, ...]:
@@ -160,12 +165,8 @@ def _compared(point: Point, ours: str) -> tuple[Cell, ...]:
 
 
 def _other(point: Point) -> tuple[Cell, Cell]:
-    others = [each for each in point.tried if not each.startswith(("stacked", "prepared")) and each != point.baseline]
-    measured = [each for each in others if each in point.contenders]
-    if not measured:
-        return (Cell("–"), Cell("–")) if not others else (Cell("–"), _missing(point, others[0]))
-    fastest = min(measured, key=lambda each: _ms(point, each))
-    return Cell(fastest), _quartiles(point.time(fastest), milliseconds)
+    fastest = next((each for each in point.peers if each != point.baseline), None)
+    return (Cell(fastest), _quartiles(point.time(fastest), milliseconds)) if fastest else (Cell("–"), Cell("–"))
 
 
 def _notes(point: Point) -> str:
