@@ -58,7 +58,7 @@ def test_training_errors_and_reasons():
     )
     assert "(40.0×), with 5.0 % of its peak memory." in texts
     assert "The largest relative error of ours is 1e-06" in texts
-    assert "Not measured at 1 points: serial-compiled: no C++ compiler." in texts
+    assert "Not measured at 1 point: serial-compiled: no C++ compiler." in texts
 
 
 def test_growth_with_layers():
