@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from para_former import execution
 from para_former.bench import tasks
 from para_former.bench.compare import compare
 from para_former.bench.contenders import CONTENDERS, Contender
@@ -15,10 +14,7 @@ from para_former.bench.tasks import Inference, Training
 from para_former.models import ModelConfig
 
 TINY = {"image_size": 8, "patch_size": 4, "width": 16, "heads": 2}
-PREPARED = pytest.param(
-    "prepared", marks=pytest.mark.skipif(not hasattr(execution, "prepare"), reason="prepare is not there yet")
-)
-SERIAL, BRANCHES = ["serial", "serial-readout", "encoder"], ["loop", "vmap", "stacked", PREPARED]
+SERIAL, BRANCHES = ["serial", "serial-readout", "encoder"], ["loop", "vmap", "stacked", "prepared"]
 
 
 def task_of(config=None, *, batch=3, dtype=torch.float64, kind=Inference, **fields):

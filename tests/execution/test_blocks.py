@@ -1,6 +1,5 @@
 """The rule that chooses how many branches share one product."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +15,7 @@ def tokens(config: ModelConfig, batch: int) -> torch.Tensor:
 @given(st.integers(1, 3), st.integers(1, 24), st.integers(1, 64), st.integers(1, 8), st.sampled_from(["cls", "mean"]))
 def test_blocks_on_a_cpu_hold_whole_threads_and_fit_the_cache(depth, branches, batch, threads, pool):
     config = ModelConfig(depth=depth, layers=depth * branches, pool=pool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "get_num_threads", lambda: threads)
-        size = branches_per_block("auto", config, branches, tokens(config, batch))
+    size = branches_per_block("auto", config, branches, tokens(config, batch), threads)
     assert 1 <= size <= branches
     rows = batch * config.tokens
     if depth == 1 and pool == "cls":
@@ -30,6 +27,6 @@ def test_blocks_on_a_cpu_hold_whole_threads_and_fit_the_cache(depth, branches, b
 
 def test_named_executors_take_one_branch_or_all():
     config = ModelConfig(depth=2, layers=24)
-    assert branches_per_block("loop", config, 12, tokens(config, 1)) == 1
-    assert branches_per_block("batched", config, 12, tokens(config, 1)) == 12
-    assert branches_per_block("batched", config, 12, tokens(config, 10_000)) == 6  # a CUDA grid ends at 65,535
+    assert branches_per_block("loop", config, 12, tokens(config, 1), 2) == 1
+    assert branches_per_block("batched", config, 12, tokens(config, 1), 2) == 12
+    assert branches_per_block("batched", config, 12, tokens(config, 10_000), 2) == 6  # a CUDA grid ends at 65,535

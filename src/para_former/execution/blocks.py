@@ -6,7 +6,6 @@ times: with few rows per branch that is worth up to 45 %, provided that the bran
 activations would only fall out of the cache. The constants are measured: `docs/execution.md`.
 """
 
-import torch
 from torch import Tensor
 
 from para_former.models.config import ModelConfig
@@ -16,8 +15,8 @@ CACHE_BYTES = 24 * 2**20  # of hidden activations of one block: most of a third-
 GRID_LIMIT = 65_535  # a CUDA grid's second and third axes, where attention puts branch times image
 
 
-def branches_per_block(executor: str, config: ModelConfig, count: int, x: Tensor) -> int:
-    """Branches in one block out of `count`, for tokens x [1, batch, tokens, width]."""
+def branches_per_block(executor: str, config: ModelConfig, count: int, x: Tensor, threads: int) -> int:
+    """Branches in one block out of `count`, for tokens x [1, batch, tokens, width] and so many threads of a CPU."""
     batch = x.shape[1] if isinstance(x.shape[1], int) else 1  # exported with an open batch: planned for one image
     if executor == "loop":
         return 1
@@ -25,7 +24,7 @@ def branches_per_block(executor: str, config: ModelConfig, count: int, x: Tensor
         return max(1, min(count, GRID_LIMIT // batch))
     if config.depth == 1 and config.pool == "cls":  # no branch has more than a row per image
         return count
-    rows, threads = batch * config.tokens, torch.get_num_threads()
+    rows = batch * config.tokens
     if rows > FEW_ROWS or count < threads:
         return 1
     fitting = CACHE_BYTES // (rows * config.mlp_width * x.element_size())

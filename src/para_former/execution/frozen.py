@@ -61,8 +61,7 @@ class FrozenLevel(Frozen):
     def forward(self, x: Tokens, block: slice) -> Tokens:
         x = self.attend(x, block)
         x_hat = self.standardize(x)
-        hidden = F.gelu(branch_linear(x_hat, self.fc1_weight[block], self.fc1_bias[block]))
-        update = branch_linear(hidden, self.fc2_weight[block], self.fc2_bias[block])
+        update = branch_linear(self.hidden(x_hat, block), self.fc2_weight[block], self.fc2_bias[block])
         return update.add_(self.skip(x, x_hat, 2, block))
 
     def attend(self, x: Tokens, block: slice) -> Tokens:
@@ -83,6 +82,10 @@ class FrozenLevel(Frozen):
         update = branch_linear(mixed, self.proj_weight[block], self.proj_bias[block])
         return update.add_(self.skip(x, x_hat, 1, block))
 
+    def hidden(self, x_hat: Tokens, block: slice) -> Float[Tensor, "branches batch tokens hidden"]:
+        """sigma(h), the MLP's hidden units."""
+        return gelu_(branch_linear(x_hat, self.fc1_weight[block], self.fc1_bias[block]))
+
 
 class FrozenMeanReadOut(FrozenLevel):
     r"""The last level where the head reads the mean token: the second MLP product moves behind the mean,
@@ -92,12 +95,15 @@ class FrozenMeanReadOut(FrozenLevel):
     and is one row per image in place of T. No other product commutes with the mean: a norm or sigma stands between.
     """
 
-    def forward(self, x: Tokens, block: slice) -> Rows:
+    def gather(self, x: Tokens, block: slice) -> tuple[Float[Tensor, "branches batch hidden"], Rows]:
+        """What must see every token: the two means."""
         x = self.attend(x, block)
         x_hat = self.standardize(x)
-        hidden = F.gelu(branch_linear(x_hat, self.fc1_weight[block], self.fc1_bias[block]))
-        update = batched(hidden.mean(2), self.fc2_weight[block], self.fc2_bias[block])
-        return update.add_(self.skip(x, x_hat, 2, block).mean(2))
+        return self.hidden(x_hat, block).mean(2), self.skip(x, x_hat, 2, block).mean(2)
+
+    def finish(self, hidden: Float[Tensor, "branches batch hidden"], row: Rows, block: slice) -> Rows:
+        """The rest, on one row per branch and image."""
+        return batched(hidden, self.fc2_weight[block], self.fc2_bias[block]).add_(row)
 
 
 class FrozenClassReadOut(Frozen):
@@ -109,22 +115,23 @@ class FrozenClassReadOut(Frozen):
     def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype, class_row: Tensor | None) -> None:
         super().__init__(config, fold_read_out(level, config, class_row), dtype)
 
-    def forward(self, x: Tokens, block: slice) -> Rows:
+    def gather(self, x: Tokens, block: slice) -> tuple[Rows, Float[Tensor, "branch_heads batch width"]]:
+        """What must see every token: the class token's row, and sum_t p_t x_hat_t of each head."""
         x_hat = self.standardize(x)
         if self.config.depth == 1:
-            row, mixed = self.row[None], self._mix_shared(x_hat[0], block)
-            row_hat = self.standardize(row)
-        else:
-            row, row_hat = x[:, :, 0], x_hat[:, :, 0]
-            mixed = self._mix(x_hat, row_hat, block)
+            return self.row[None], self._mix_shared(x_hat[0], block)
+        return x[:, :, 0], self._mix(x_hat, block)
+
+    def finish(self, row: Rows, mixed: Float[Tensor, "branch_heads batch width"], block: slice) -> Rows:
+        """The rest, on one row per branch and image: values, projection, MLP."""
         heads = self.config.heads
         of_heads = slice(block.start * heads, block.stop * heads)
-        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads])  # [k heads, batch, head_width]
+        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads])
         values = values.unflatten(0, (-1, heads)).transpose(1, 2).flatten(2)
         update = batched(values, self.proj_weight[block], self.proj_bias[block])
-        row = update.add_(self.skip(row, row_hat, 1, block))
+        row = update.add_(self.skip(row, self.standardize(row), 1, block))
         row_hat = self.standardize(row)
-        hidden = F.gelu(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block]))
+        hidden = gelu_(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block]))
         update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block])
         return update.add_(self.skip(row, row_hat, 2, block))
 
@@ -136,14 +143,17 @@ class FrozenClassReadOut(Frozen):
         key_query = self.key_query[block].flatten(0, 1).expand(batch, -1, -1)
         return torch.bmm(torch.bmm(key_query, x_hat.mT).softmax(-1), x_hat).transpose(0, 1)
 
-    def _mix(self, x_hat: Tokens, row_hat: Rows, block: slice) -> Float[Tensor, "branch_heads batch width"]:
+    def _mix(self, x_hat: Tokens, block: slice) -> Float[Tensor, "branch_heads batch width"]:
         """The same, from a query and tokens of each branch's own."""
-        query = batched(row_hat, self.query_weight[block], self.query_bias[block])
+        query = batched(x_hat[:, :, 0], self.query_weight[block], self.query_bias[block])
         query = query.unflatten(-1, (self.config.heads, -1)).transpose(1, 2)
         key_query = torch.matmul(query, self.key_weight[block]).transpose(1, 2).flatten(0, 1)
         tokens = x_hat.flatten(0, 1)
         mixed = torch.bmm(torch.bmm(key_query, tokens.mT).softmax(-1), tokens)
         return mixed.unflatten(0, x_hat.shape[:2]).transpose(1, 2).flatten(0, 1)
+
+
+gelu_ = torch.ops.aten.gelu_  # in place: half the memory of the widest activations
 
 
 def batched(

@@ -1,7 +1,8 @@
 """`prepare`: the same function as a trained network, arranged for speed.
 
 What is folded is `folding.py`, one level is `frozen.py`, how many branches run in one product is `blocks.py`, CUDA
-graphs are `graphs.py`. Here they are strung together: embed, blocks of branches through all their levels, merge, head.
+graphs are `graphs.py`. Here they are strung together: embed; blocks of branches through their levels; all branches at
+once from where one row per image is left; merge, norm, head.
 """
 
 from typing import Literal
@@ -46,6 +47,7 @@ class Prepared(nn.Module):
         super().__init__()
         config = self.config = model.config
         self.executor, self.dtype = executor, dtype
+        self.threads = torch.get_num_threads()  # blocks are planned for them
         self.embed = FrozenEmbedding(model.embed, dtype)
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
@@ -84,9 +86,11 @@ class Prepared(nn.Module):
 
     def _compute(self, images: Tensor, count: int) -> Tensor:
         x = self.embed(images)[None]  # every branch reads the same x
-        size = branches_per_block(self.executor, self.config, count, x)
-        parts = [self._branches(x, slice(start, min(start + size, count))) for start in range(0, count, size)]
-        row = parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+        size = branches_per_block(self.executor, self.config, count, x, self.threads)
+        blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+        gathered = zip(*(self._gather(x, block) for block in blocks), strict=True)
+        rows = self.last.finish(*(torch.cat(parts) for parts in gathered), slice(0, count))
+        row = rows.sum(0, dtype=self.norm_weight.dtype)  # x enters it once per branch: float32 at least
         if self.config.merge == "mean":
             row = row / count
         elif self.config.merge == "residual":
@@ -95,11 +99,11 @@ class Prepared(nn.Module):
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
 
-    def _branches(self, x: Tensor, block: slice) -> Float[Tensor, "batch width"]:
-        """The sum of what these branches give the head; x enters it once per branch, so it is float32 at least."""
+    def _gather(self, x: Tensor, block: slice) -> tuple[Tensor, ...]:
+        """These branches through all their levels, up to where one row per image is left of their tokens."""
         for level in self.inner:
             x = level(x, block)
-        return self.last(x, block).sum(0, dtype=self.norm_weight.dtype)
+        return self.last.gather(x, block)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
         """Moved or cast (`.to`): the graphs recorded so far point at the old tensors."""
