@@ -1,4 +1,4 @@
-"""The accuracy tables of a report on a terminal; the page has the rest."""
+"""The accuracy tables of a report, and the overviews of its benchmarks, on a terminal; the page has the rest."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,20 +7,26 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.records import find_records
+from para_former.reports.bench_section import overviews
+from para_former.reports.document import Table as Cells
 from para_former.reports.experiments import collect, experiments
 from para_former.reports.tables import accuracy_table, title
 
 
 def print_tables(roots: Sequence[Path], console: Console) -> None:
-    """One table for each experiment among the records at or below `roots`."""
-    runs, latencies = collect({str(path): records for path, records in find_records(roots)})
-    for experiment in experiments(runs, latencies):
-        table = accuracy_table(experiment)
-        name = f"{title(experiment.dataset)}, {experiment.name}"
-        shown = Table(title=name, caption=table.caption, box=None, padding=(0, 1, 0, 0), pad_edge=False)
-        for column in table.columns:  # eight of them fit into 80 columns of a terminal
-            side, is_name = "right" if column in table.numbers else "left", column == table.columns[0]
-            shown.add_column(column, justify=side, overflow="fold", no_wrap=is_name)
-        for row in table.rows:
-            shown.add_row(*("–" if cell.kind == "missing" else f"{cell.text} {cell.beside}".strip() for cell in row))
-        console.print(shown)
+    """One table for each experiment and each suite of benchmarks among the records at or below `roots`."""
+    records = {str(path): lines for path, lines in find_records(roots)}
+    for experiment in experiments(*collect(records)):
+        _print(f"{title(experiment.dataset)}, {experiment.name}", accuracy_table(experiment), console)
+    for name, table in overviews(records):
+        _print(name, table, console)
+
+
+def _print(name: str, table: Cells, console: Console) -> None:
+    shown = Table(title=name, caption=table.caption, box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in table.columns:  # eight of them fit into 80 columns of a terminal
+        side, is_name = "right" if column in table.numbers else "left", column == table.columns[0]
+        shown.add_column(column, justify=side, overflow="fold", no_wrap=is_name)
+    for row in table.rows:
+        shown.add_row(*("–" if cell.kind == "missing" else f"{cell.text} {cell.beside}".strip() for cell in row))
+    console.print(shown)

@@ -17,8 +17,10 @@ LONG = 32
 
 
 def prose(text: str) -> str:
-    """Text as HTML in which names with hyphens (Para-F-1-6) and percentages are not broken across lines."""
-    return re.sub(r"\w+(?:-\w+)+", r'<span class="name">\g<0></span>', escape(text)).replace(" %", "&nbsp;%")
+    """Text as HTML in which names with hyphens (Para-F-1-6), ranges and percentages are not broken across lines."""
+    return re.sub(r"[\w.]+×?(?:[-–][\w.]+×?)+", r'<span class="name">\g<0></span>', escape(text)).replace(
+        " %", "&nbsp;%"
+    )
 
 
 def markdown_text(text: str) -> str:
@@ -40,7 +42,7 @@ class Cell:
         text = escape(self.text).replace("/", "/<wbr>") if len(self.text) > LONG else prose(self.text)
         text = f'<span class="{self.kind}">{text}</span>' if self.kind else text
         text += f' <span class="beside">{escape(self.beside)}</span>' if beside and self.kind != "missing" else ""
-        return text + (f'<span class="below">{escape(self.below)}</span>' if self.below else "")
+        return text + (f'<span class="below">{prose(self.below)}</span>' if self.below else "")
 
     def markdown(self) -> str:
         text = markdown_text(self.text)

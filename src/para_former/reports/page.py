@@ -12,6 +12,7 @@ from pathlib import Path
 from para_former.errors import InputError
 from para_former.records import Record, find_records, write_atomically
 from para_former.reports import findings, paper, plots, tables
+from para_former.reports.bench_section import bench_section
 from para_former.reports.document import (
     Block,
     Contents,
@@ -73,6 +74,7 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
         for experiment in members:
             blocks += _experiment(experiment)
+    blocks += bench_section(records_by_path)
     blocks += _conditions(runs, latencies)
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
     return [title, Paragraph(INTRODUCTION), Paragraph(ORIGIN), contents, *blocks]

@@ -1,7 +1,8 @@
 """The look of a report: colours for light and dark, and the one style sheet. No text, no numbers.
 
-Colours are named by what they mean: in plots a hue stands for a depth m. Hues are those of Okabe & Ito (2008), told
-apart with every common colour blindness, darkened for a white page and lightened for a dark one; markers repeat them.
+Colours are named by what they mean: in plots a hue stands for a depth m, in those of `bench` for a contender. Hues are
+those of Okabe & Ito (2008), told apart with every common colour blindness, darkened for a white page and lightened for
+a dark one; markers repeat them.
 """
 
 COLOURS = {  # name: (on white, on dark)

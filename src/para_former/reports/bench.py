@@ -1,0 +1,196 @@
+"""`bench` records, sorted into suites: one suite of points on one machine, with one number of threads.
+
+Here record lines are checked, grouped and asked for times and ratios; nothing is drawn, formatted or worded.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from para_former.errors import InputError
+from para_former.records import Record
+
+SETTING = ("mode", "depth", "layers", "width", "image_size", "patch_size", "pool", "batch", "dtype")
+"""what a point is; two records that agree in all of it on one machine are one point, measured twice"""
+REQUIRED = (*SETTING, "suite", "tokens", "device", "threads", "baseline", "contenders", "not_measured", "environment")
+SUITES = ("quick", "cpu", "gpu", "grid")
+OURS = {"inference": "prepared", "training": "stacked"}
+STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
+"""from a serial network to ours, one idea at a time"""
+Summary = Mapping[str, int | float]
+"""q1, median and q3 of a time or a ratio"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One `bench` record, and the file it stands in."""
+
+    path: str
+    line: Record
+
+    @property
+    def setting(self) -> tuple:
+        return tuple(self.line[name] for name in SETTING)
+
+    @property
+    def network(self) -> str:
+        return f"{self.line['depth']}-{self.line['layers']}"
+
+    @property
+    def patches(self) -> int:
+        """Tokens without a class token: the same images for either read-out."""
+        return (self.line["image_size"] // self.line["patch_size"]) ** 2
+
+    @cached_property
+    def contenders(self) -> dict[str, Record]:
+        """Those that were measured, by name."""
+        return {contender["name"]: contender for contender in self.line["contenders"]}
+
+    @property
+    def tried(self) -> set[str]:
+        return {*self.contenders, *self.line["not_measured"]}
+
+    @property
+    def ours(self) -> str:
+        """Which of our own networks stands for us, in inference and in training."""
+        return OURS[self.line["mode"]]
+
+    @property
+    def baseline(self) -> str:
+        return self.line["baseline"]
+
+    @property
+    def peers(self) -> list[str]:
+        """All that is measured and not ours, the fastest first."""
+        others = [name for name in self.contenders if not name.startswith(tuple(OURS.values()))]
+        return sorted(others, key=lambda name: (self.time(name)["median"], name))
+
+    @property
+    def fastest_peer(self) -> str | None:
+        return next(iter(self.peers), None)
+
+    def time(self, name: str) -> Summary | None:
+        """Milliseconds of a contender."""
+        return self.contenders[name]["ms"] if name in self.contenders else None
+
+    def speedup(self, name: str) -> Summary | None:
+        """Time of the baseline over a contender's, taken round by round."""
+        return self.contenders[name]["ratio"] if name in self.contenders else None
+
+    def versus(self, peer: str | None) -> Summary | None:
+        """Time of `peer` over ours; for another than the baseline, which alone was divided round by round, the
+        quartiles are the widest that the two times allow, so that none is called faster or slower too soon."""
+        ours, its = self.time(self.ours), self.time(peer or "")
+        if ours is None or its is None:
+            return None
+        if peer == self.baseline:
+            return self.speedup(self.ours)
+        pairs = (("q1", "q3"), ("median", "median"), ("q3", "q1"))
+        return {quartile: its[quartile] / ours[other] for quartile, other in pairs}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The points of one suite under one set of conditions, in order of their setting."""
+
+    name: str
+    device: str
+    points: tuple[Point, ...]
+
+    @property
+    def inference(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if point.line["mode"] == "inference")
+
+    @property
+    def training(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if point.line["mode"] == "training")
+
+    @property
+    def baseline(self) -> str:
+        """That of most points; a suite is made with one."""
+        return Counter(point.baseline for point in self.points).most_common(1)[0][0]
+
+    @property
+    def crossed(self) -> tuple[tuple[Point, ...], ...]:
+        """Rows of points of one network, wherever networks meet several inputs and inputs several networks."""
+        kept = list(self.inference)
+        for key in (row, column):  # a network seen once and an input seen once make no table
+            count = Counter(key(point) for point in kept)
+            kept = [point for point in kept if count[key(point)] > 1]
+        rows: dict[tuple, list[Point]] = {}
+        for point in kept:
+            rows.setdefault(row(point), []).append(point)
+        return tuple(tuple(members) for members in rows.values())
+
+    def series(self, axis: str, **fixed: object) -> tuple[Point, ...]:
+        """The longest series of points that differ in `axis` alone and have the `fixed` setting; `()` for fewer than 2.
+
+        Among equally long ones that of the class token, then of the narrowest and shortest network.
+        """
+        found: dict[tuple, list[Point]] = {}
+        for point in self.inference:
+            if point.time(point.ours) and all(point.line[name] == value for name, value in fixed.items()):
+                key = tuple(point.line[name] for name in SETTING if name != axis)
+                found.setdefault(key, []).append(point)
+
+        def order(members: list[Point]) -> tuple:
+            first = members[0].line
+            size = [first[name] for name in ("width", "tokens", "batch", "depth")]
+            return (-len(members), first["pool"] != "cls", *size, -first["layers"], first["dtype"])
+
+        members = min(found.values(), key=order, default=[])
+        return tuple(sorted(members, key=lambda point: point.line[axis])) if len(members) > 1 else ()
+
+
+def collect_bench(records_by_path: Mapping[str, list[Record]]) -> list[Suite]:
+    """All suites, those of a CPU first; of a point measured twice on one machine the later record counts."""
+    points = [
+        Point(path, _checked(path, record))
+        for path, records in sorted(records_by_path.items())
+        for record in records
+        if isinstance(record, dict) and record.get("kind") == "bench"
+    ]
+    groups: dict[tuple, dict[tuple, Point]] = {}
+    for point in sorted(points, key=lambda point: str(point.line["environment"].get("time", ""))):
+        groups.setdefault(_conditions(point.line), {})[point.setting] = point
+    return [
+        Suite(name, device, tuple(sorted(members.values(), key=_order)))
+        for (_, device, _, name, *_), members in sorted(groups.items())
+    ]
+
+
+def row(point: Point) -> tuple:
+    """A network: what stands in the first columns of a row."""
+    return tuple(point.line[name] for name in ("depth", "layers", "width", "pool", "dtype"))
+
+
+def column(point: Point) -> tuple[int, int]:
+    """An input: images at once, and patches of each."""
+    return point.line["batch"], point.patches
+
+
+def distinct(values: Iterable[object]) -> list:
+    """Each value once, in order."""
+    return sorted(set(values))
+
+
+def _order(point: Point) -> tuple:
+    fields = ("mode", "layers", "width", "depth", "pool", "dtype", "tokens", "batch")
+    return tuple(-point.line[name] if name == "layers" else point.line[name] for name in fields)
+
+
+def _conditions(line: Record) -> tuple:
+    environment = line["environment"]
+    hardware = json.dumps(environment.get("hardware", {}), sort_keys=True)
+    place = SUITES.index(line["suite"]) if line["suite"] in SUITES else len(SUITES)
+    torch = environment.get("versions", {}).get("torch", "unknown")
+    return line["device"] != "cpu", line["device"], place, line["suite"], hardware, line["threads"], torch
+
+
+def _checked(path: str, record: Record) -> Record:
+    missing = [name for name in REQUIRED if name not in record]
+    if missing:
+        raise InputError(f"{path}: expected {missing[0]!r} in every bench line, found one without it")
+    return record

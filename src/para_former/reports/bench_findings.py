@@ -1,0 +1,183 @@
+"""What `bench` records say, in sentences: each computed from the figures in the tables, none beyond them.
+
+Faster means that even the lower quartile of a ratio is above 1, slower that even the upper one is below; between the
+two a network is said to be level.
+"""
+
+from collections.abc import Callable, Sequence
+
+from para_former.reports.bench import Point, Suite, Summary
+from para_former.reports.tables import milliseconds, ratio
+
+NAMED = 3  # points named in one sentence
+
+
+def sentences(suite: Suite) -> list[str]:
+    """The reading of one suite's tables."""
+    texts = [_against(suite.inference, suite.baseline, lambda point: suite.baseline)]
+    if suite.baseline != "loop":
+        texts.append(_against(suite.inference, "the loop of branches", lambda point: "loop"))
+        texts.append(_against(suite.inference, "the fastest peer at each point", lambda point: point.fastest_peer))
+    texts += [_training(point) for point in suite.training]
+    return [text for text in (*texts, _errors(suite), *_reasons(suite)) if text]
+
+
+def growth_with_layers(series: Sequence[Point]) -> str:
+    """How times grow with n at depth 1; the paper says: not at all."""
+    first, last = series[0], series[-1]
+    parts = []
+    for contender in (first.baseline, first.ours):
+        times = [point.time(contender) for point in (first, last)]
+        if all(times):
+            low, high = (each["median"] for each in times)
+            parts.append(
+                f"{contender} takes {high / low:.1f} times as long ({milliseconds(low)} to {milliseconds(high)} ms)"
+            )
+    return (
+        f"From {first.line['layers']} to {last.line['layers']} layers, {inputs(first)}, {' and '.join(parts)}; the "
+        f"paper expects no growth at depth 1. With {last.line['layers']} layers ours is {_pace(last)}."
+    )
+
+
+def gain_with_batch(series: Sequence[Point]) -> str:
+    """How the speed-up changes with the batch, its least and its largest value."""
+    measured = [point for point in series if point.speedup(point.ours)]
+    if not measured:
+        return "No speed-up has been measured here."
+    least, most = min(measured, key=_gain), max(measured, key=_gain)
+    return (
+        f"{network(least)} is {_pace(least)} at batch {least.line['batch']}, where it gains least, and {_pace(most)} "
+        f"at batch {most.line['batch']}, where it gains most."
+    )
+
+
+def gain_with_depth(series: Sequence[Point]) -> str:
+    """The speed-up at each depth beside the paper's n/m."""
+    measured = [point for point in series if point.speedup(point.ours)]
+    layers = series[0].line["layers"]
+    values = [f"{ratio(_gain(point))} of {ratio(_papers(point))} at m = {point.line['depth']}" for point in measured]
+    short = [point for point in measured if _gain(point) < _papers(point)]
+    verdict = "below it everywhere" if len(short) == len(measured) else f"below it at {len(short)} of {len(measured)}"
+    if not short:
+        verdict = "nowhere below it"
+    return (
+        f"The paper derives n/m, as if branches shared no hardware. With {layers} layers, {inputs(series[0])}, "
+        f"measured are {', '.join(values)}: {verdict}."
+    )
+
+
+def what_contributes(points: Sequence[Point]) -> str:
+    """The steps from serial to prepared, at the first point and over all."""
+    first = points[0]
+    alone, loop, fusion, folding, whole = (ratio(step) if step else "not measured" for step in shares(first))
+    loops = sorted(step for point in points if (step := shares(point)[1]))
+    return (
+        f"At {network(first)}, {inputs(first)}: the read-out alone brings a serial network {alone}; the loop of "
+        f"branches {loop}, fusion and read-out {fusion} over that, folding {folding} over that, {whole} in all. Over "
+        f"all points the loop of branches alone brings {ratio(loops[0])} to {ratio(loops[-1])}."
+    )
+
+
+def shares(point: Point) -> tuple[float | None, ...]:
+    """Speed-up of the read-out alone; of the loop, of fusion over the loop, of folding over fusion; of all together."""
+    names = ("serial-readout", "loop", "stacked", "prepared")
+    alone, loop, stacked, prepared = (each and each["median"] for each in map(point.speedup, names))
+    fusion = stacked / loop if stacked and loop else None
+    return alone, loop, fusion, prepared / stacked if prepared and stacked else None, prepared
+
+
+def worst(points: Sequence[Point]) -> list[Point]:
+    """The points with a speed-up, the least first."""
+    measured = [point for point in points if point.speedup(point.ours)]
+    return sorted(measured, key=lambda point: (_gain(point), point.setting))
+
+
+def network(point: Point) -> str:
+    return f"Para-F-{point.network}"
+
+
+def inputs(point: Point) -> str:
+    """Width, read-out, batch and tokens in words; the dtype where it is not float32."""
+    line = point.line
+    pool = {"cls": "class token", "mean": "mean token"}.get(line["pool"], line["pool"])
+    dtype = "" if line["dtype"] == "float32" else f", {line['dtype']}"
+    return f"width {line['width']}, {pool}, batch {line['batch']}, {line['tokens']} tokens{dtype}"
+
+
+def _against(points: Sequence[Point], peer: str, choose: Callable[[Point], str | None]) -> str:
+    pairs = [(measured, point) for point in points if (measured := point.versus(choose(point)))]
+    pairs.sort(key=lambda pair: (pair[0]["median"], pair[1].setting))
+    if not pairs:
+        return ""
+    faster = [measured for measured, _ in pairs if measured["q1"] > 1]
+    slower = [point for measured, point in pairs if measured["q3"] < 1]
+    parts = [f"faster at {len(faster)} of {len(pairs)} points ({_range(faster)})"] if faster else []
+    if slower:
+        more = f" and {len(slower) - NAMED} more" if len(slower) > NAMED else ""
+        named = "; ".join(f"{network(point)}, {inputs(point)}" for point in slower[:NAMED])
+        parts.append(f"slower at {len(slower)} of {len(pairs)} points ({named}{more})")
+    if level := len(pairs) - len(faster) - len(slower):
+        parts.append(f"level at {level} of {len(pairs)} points")
+    least, point = pairs[0]
+    quartiles = f"{ratio(least['q1'])} to {ratio(least['q3'])}"
+    return (
+        f"Against {peer}, ours is {', '.join(parts)}; the least ratio is {ratio(least['median'])} ({quartiles}), at "
+        f"{network(point)}, {inputs(point)}."
+    )
+
+
+def _training(point: Point) -> str:
+    if not point.speedup(point.ours):
+        return ""
+    peaks = [point.contenders[each]["peak_bytes"] for each in (point.ours, point.baseline)]
+    memory = f", with {peaks[0] / peaks[1]:.1%} of its peak memory".replace("%", " %") if all(peaks) else ""
+    return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point)}{memory}."
+
+
+def _errors(suite: Suite) -> str:
+    found = [
+        (point.contenders[point.ours]["relative_error"], point)
+        for point in suite.inference
+        if point.ours in point.contenders and point.contenders[point.ours]["relative_error"] is not None
+    ]
+    if not found:
+        return ""
+    error, point = max(found, key=lambda pair: (pair[0], pair[1].setting))
+    return f"The largest relative error of ours is {error:.0e}, at {network(point)}, {inputs(point)}."
+
+
+def _reasons(suite: Suite) -> list[str]:
+    reasons: dict[tuple[str, str], int] = {}
+    for point in suite.points:
+        for contender, reason in point.line["not_measured"].items():
+            reasons[contender, reason] = reasons.get((contender, reason), 0) + 1
+    return [
+        f"Not measured at {count} point{'s' * (count > 1)}: {each}: {why}."
+        for (each, why), count in sorted(reasons.items())
+    ]
+
+
+def _pace(point: Point) -> str:
+    """Ours beside the baseline, and beside the fastest peer where that is another: `faster than serial (15.9×)`."""
+    measured: Summary | None = point.speedup(point.ours)
+    if not measured:
+        return "not measured"
+    word = "faster" if measured["q1"] > 1 else "slower" if measured["q3"] < 1 else "level"
+    than = f"with {point.baseline}" if word == "level" else f"than {point.baseline}"
+    peer = point.fastest_peer
+    other = "" if peer == point.baseline else f"; {ratio(point.versus(peer)['median'])} {peer}, the fastest peer"
+    return f"{word} {than} ({ratio(measured['median'])}{other})"
+
+
+def _gain(point: Point) -> float:
+    return point.speedup(point.ours)["median"]
+
+
+def _papers(point: Point) -> float:
+    """n/m, the speed-up that the paper derives (section 3.3) for as many serial layers."""
+    return point.line["layers"] / point.line["depth"]
+
+
+def _range(measured: Sequence[Summary]) -> str:
+    medians = [each["median"] for each in measured]
+    return " to ".join(dict.fromkeys([ratio(min(medians)), ratio(max(medians))]))
