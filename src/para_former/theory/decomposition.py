@@ -1,6 +1,6 @@
 r"""A network as what Wang & Li (2024) say it is: a linear part, N terms alpha sigma(W x + theta), and a constant.
 
-For the embedded image x and branch j of depth m, exactly (Eq. 8 for m = 1, Eq. 9 for m = 2, `docs/theory.md` for all m):
+For the embedded image x and branch j of depth m, exactly (m = 1: Eq. 8, m = 2: Eq. 9, all m: `docs/theory.md`):
 
     y_j = L_j x + sum_{i=1..m} alpha_ji sigma(W_ji x + theta_ji) + c_j,       logits = Q merge(y_1, ..., y_{n/m}) + q
 
@@ -36,11 +36,11 @@ from para_former.theory.pieces import (
 
 @dataclass(frozen=True)
 class Term:
-    """alpha sigma(W x + theta) of the i-th module of every branch, on [branches, batch] leading axes."""
+    """alpha sigma(W x + theta) of the i-th module of every branch; [branches, batch] lead, batch 1 where all share."""
 
     alpha: LinearForm
     weight: LinearForm
-    theta: Float[Tensor, "branches #batch rows hidden"]
+    theta: Float[Tensor, "*lead rows hidden"]
     theta_varies: bool
 
     def hidden(self, x: Float[Tensor, "..."]) -> Float[Tensor, "branches batch rows hidden"]:
