@@ -62,13 +62,17 @@ class BranchOutputs:
 def branch_outputs(model: ParaFormer, batches: Iterable[tuple[Tensor, Tensor]]) -> BranchOutputs:
     """One pass over batches of (images, labels)."""
     rows, inputs, labels = [], [], []
+    *inner, last = model.levels
     for images, targets in batches:
         x = first = model.embed(images)[None]
-        for level in model.levels:
+        for level in inner:
             x = level(x)
-        pooled = [tensor[:, :, 0] if model.config.pool == "cls" else tensor.mean(2) for tensor in (x, first)]
-        rows.append(pooled[0])
-        inputs.append(pooled[1])
+        if model.config.pool == "cls":
+            x, first = last.read_out(x, x[:, :, :1]), first[:, :, :1]
+        else:
+            x = last(x)
+        rows.append(x.mean(2))
+        inputs.append(first.mean(2))
         labels.append(targets)
     return BranchOutputs(model, torch.cat(rows, 1), torch.cat(inputs, 1), torch.cat(labels))
 

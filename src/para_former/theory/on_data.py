@@ -4,6 +4,7 @@ Networks are judged on validation images, seen by no step of training; the order
 """
 
 from collections.abc import Callable
+from itertools import islice
 
 import torch
 
@@ -16,6 +17,8 @@ from para_former.theory.similarity import similarity_study
 from para_former.theory.studies import decomposition_study, freedom_study, untrained
 
 BATCH = 250
+CHOOSING = 2500
+"""training images, at most, on which the order of branches is chosen"""
 
 
 def decomposition(model: ParaFormer, dataset: Dataset, count: int) -> Record:
@@ -42,10 +45,10 @@ def similarity(model: ParaFormer, dataset: Dataset, count: int) -> Record:
 
 
 def branches(model: ParaFormer, dataset: Dataset, count: int) -> Record:
-    """`count` plays no part: all images, orders chosen on the training ones and judged on the validation ones."""
+    """`count` plays no part: all validation images, orders chosen on as many training images as CHOOSING allows."""
     splits = [DeviceSplit.from_split(split, "cpu") for split in (dataset.train, dataset.validation)]
-    batches = (evaluation_batches(split, dataset.spec, batch_size=BATCH) for split in splits)
-    return branch_study(*(branch_outputs(model, each) for each in batches))
+    training, validation = (evaluation_batches(split, dataset.spec, batch_size=BATCH) for split in splits)
+    return branch_study(branch_outputs(model, islice(training, CHOOSING // BATCH)), branch_outputs(model, validation))
 
 
 STUDIES: dict[str, Callable[[ParaFormer, Dataset, int], Record]] = {
