@@ -47,7 +47,7 @@ def learning_curves(experiment: Experiment) -> str | None:
         axes.set_xlabel("epoch")
         axes.set_title("validation top-1, %")
 
-    return _svg(f"Learning curves, {_name(experiment)}", draw, right=1.25)
+    return svg(f"Learning curves, {_name(experiment)}", draw, right=1.25)
 
 
 def accuracy_against_layers(experiment: Experiment) -> str | None:
@@ -78,7 +78,7 @@ def accuracy_against_layers(experiment: Experiment) -> str | None:
         axes.set_xlabel("layers n")
         axes.set_title("test top-1, %" + ("; grey: the paper, 500 epochs" if published else ""))
 
-    return _svg(f"Accuracy against layers, {_name(experiment)}", draw, right=0.55)
+    return svg(f"Accuracy against layers, {_name(experiment)}", draw, right=0.55)
 
 
 def accuracy_against_latency(experiment: Experiment) -> str | None:
@@ -109,7 +109,7 @@ def accuracy_against_latency(experiment: Experiment) -> str | None:
         axes.set_xlabel(f"latency at batch {timed[0].latency['batch']}, ms; bar: as many layers in series")
         axes.set_title("test top-1, %")
 
-    return _svg(f"Accuracy against latency, {_name(experiment)}", draw, right=0.25)
+    return svg(f"Accuracy against latency, {_name(experiment)}", draw, right=0.25)
 
 
 def class_accuracy(
@@ -136,7 +136,7 @@ def class_accuracy(
     parts = [ranked[start : start + size] for start in range(0, len(ranked), size)]
     margins = {"left": 1.5, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
     return [
-        _svg(f"Accuracy of each class {number}, {_name(experiment)}", panel(part), 0.19 * len(part) + 0.35, **margins)
+        svg(f"Accuracy of each class {number}, {_name(experiment)}", panel(part), 0.19 * len(part) + 0.35, **margins)
         for number, part in enumerate(parts, start=1)
     ]
 
@@ -236,7 +236,7 @@ def _strength(network: Network) -> float:
     return min(1.0, 0.4 + 0.6 * network.layers / 24)
 
 
-def _svg(
+def svg(
     name: str, draw: Callable, height: float = HEIGHT, *, left=0.5, right=0.5, top=0.35, bottom=0.45, width=WIDTH
 ) -> str:
     """Draw on axes with the given margins, inches, and return one <svg> element for the inside of an HTML page."""
