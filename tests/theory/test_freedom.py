@@ -43,6 +43,16 @@ def test_in_equation_8_the_linear_part_moves_too_but_is_no_combined_term():
     assert (moving, counted) == (["L", "W"], ["W"])
 
 
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [({"alpha", "W", "theta"}, [1, 4]), ({"c", "alpha", "W", "theta"}, [1, 5]), ({"W", "theta"}, [1, 3])],
+)
+def test_other_readings_do_not_give_both_numbers(names, counts):
+    """Without L and c; L left out, since W_m is a constant times it; W and theta only (docs/theory.md, section 8)."""
+    moving = [[s.name for s in theory.expand(depth) if s.expression.varies] for depth in (1, 2)]
+    assert [sum(name in names for name in each) for each in moving] == counts
+
+
 @pytest.mark.parametrize("pool", ["cls", "mean"])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_slots_said_to_move_are_those_that_move(depth, pool):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from para_former.models.layers import normalize
 from para_former.theory.coefficients import coefficients
-from para_former.theory.linear_form import Features, Heads, Patches, Rows
+from para_former.theory.maps import Features, Heads, Patches, Rows
 from para_former.theory.pieces import attention_form, embedding_form, norm_form, product_form, read_out_form
 from tests.networks import images_for, small_network
 

@@ -37,7 +37,7 @@ CAPTIONS = {
 }
 READING = {
     "approximation": "Line: median over seeds, band: lowest to highest. “alpha”: W and theta random, alpha by least "
-    "squares; “all”: all three trained. Dashed: the slope of Barron's bound, which holds for the best fit of functions "
+    "squares; “all”: all three fitted. Dashed: the slope of Barron's bound, which holds for the best fit of functions "
     "of bounded first Fourier moment, and not for what an optimiser finds.",
     "decomposition": "Linear: L x, attention and residuals only. Terms: alpha sigma(W x + theta). Constant and head: "
     "biases.",

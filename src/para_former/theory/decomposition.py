@@ -22,7 +22,8 @@ from para_former.models.embedding import Embedding
 from para_former.models.layers import Level
 from para_former.models.para_former import Images
 from para_former.theory.coefficients import ModuleCoefficients, coefficients
-from para_former.theory.linear_form import Affine, LinearForm, Rows
+from para_former.theory.linear_form import Affine, LinearForm
+from para_former.theory.maps import Rows
 from para_former.theory.pieces import (
     attention_form,
     attention_of_equal_tokens,

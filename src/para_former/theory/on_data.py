@@ -14,7 +14,7 @@ from para_former.models import ParaFormer
 from para_former.records import Record
 from para_former.theory.contributions import branch_outputs, branch_study
 from para_former.theory.similarity import similarity_study
-from para_former.theory.studies import decomposition_study, freedom_study, untrained
+from para_former.theory.studies import decomposition_study, freedom_study, in_float64, untrained
 
 BATCH = 250
 CHOOSING = 2500
@@ -40,7 +40,7 @@ def similarity(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     twins = network_input(augment_pixels(split.images[: len(images)], uniforms, augment), spec)
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     tensors = [tensor.double() for tensor in (images, twins, noise)]
-    trained, fresh = (similarity_study(each.double(), *tensors, labels) for each in (model, untrained(model)))
+    trained, fresh = (similarity_study(in_float64(each), *tensors, labels) for each in (model, untrained(model)))
     return {**trained, "untrained": fresh["slots"]}
 
 

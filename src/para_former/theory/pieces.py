@@ -1,4 +1,4 @@
-r"""The parts of a network as operators: embedding, norm, attention, MLP products, read-out (`linear_form.py`).
+r"""The parts of a network as operators: embedding, norm, attention, MLP products, read-out (`maps.py`).
 
 LayerNorm of a row y is diag(gamma) C r y + beta with the fixed matrix C = I - 1 1^T / D, which takes the mean away, and
 one input-dependent number r, the reciprocal standard deviation. Attention's softmax rows sum to 1, so it leaves any
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from para_former.models import ModelConfig, ParaFormer
 from para_former.models.embedding import Embedding
 from para_former.models.layers import Attention, BranchLinear, BranchNorm
-from para_former.theory.linear_form import Affine, Features, Heads, LinearForm, Patches, Rows
+from para_former.theory.linear_form import Affine, LinearForm
+from para_former.theory.maps import Features, Heads, Patches, Rows
 
 
 def embedding_form(embedding: Embedding) -> Affine:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from scipy.stats import rankdata
 from torch import Tensor
 
 from para_former.models import ParaFormer
@@ -62,6 +61,13 @@ def cosines(values: Float[Tensor, "branches batch numbers"], count: int) -> Floa
     return products / sizes[:count, None] / sizes
 
 
+def ranks_of(values: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
+    """1 for the least; ties share their mean rank."""
+    from scipy.stats import rankdata  # slow to import, and needed here alone
+
+    return rankdata(values)
+
+
 def auc(ranks: Float[np.ndarray, " pairs"], positive: Bool[np.ndarray, " pairs"]) -> float:
     """Probability that a random positive pair ranks above a random other one (Mann & Whitney 1947)."""
     count = positive.sum()
@@ -79,7 +85,7 @@ def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.nd
     rows, columns = np.triu_indices(count, 1)
     pairs, pixel_pairs = (found[:, :count].numpy()[rows, columns] for found in (similar, by_pixels))
     same = labels[rows] == labels[columns]
-    ranks = rankdata(pairs)
+    ranks = ranks_of(pairs)
     null = [auc(ranks, shuffled[rows] == shuffled[columns]) for shuffled in shuffles]
     kinds = {
         "twin": similar[:, count : 2 * count].diagonal().numpy(),
@@ -93,7 +99,7 @@ def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.nd
         "pairs": {kind: np.percentile(values, [25, 50, 75]).tolist() for kind, values in kinds.items()},
         "auc": auc(ranks, same),
         "auc_null": np.percentile(null, [2.5, 97.5]).tolist(),
-        "rank_correlation_with_pixels": float(np.corrcoef(ranks, rankdata(pixel_pairs))[0, 1]),
+        "rank_correlation_with_pixels": float(np.corrcoef(ranks, ranks_of(pixel_pairs))[0, 1]),
         "course": _course(pixel_pairs, pairs),
     }
 

@@ -3,9 +3,9 @@
 Approximation needs no network; similarity and branches have files of their own; `on_data.py` brings the images.
 """
 
+import copy
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -37,7 +37,7 @@ def approximation_study(terms: Sequence[int], seeds: int, steps: int) -> Record:
 @torch.no_grad()
 def decomposition_study(model: ParaFormer, images: Images) -> Record:
     """The identity in float64, its failure for another parameter, and how much of the logits each part makes up."""
-    model, images = model.double(), images.double()
+    model, images = in_float64(model), images.double()
     start = time.perf_counter()
     form = decompose(model, images)
     middle = time.perf_counter()
@@ -57,7 +57,7 @@ def decomposition_study(model: ParaFormer, images: Images) -> Record:
 @torch.no_grad()
 def freedom_study(model: ParaFormer, images: Images, probes: int = 8) -> Record:
     """The count for every depth, and by how much each slot of this network truly moves over the images."""
-    form = decompose(model.double(), images.double())
+    form = decompose(in_float64(model), images.double())
     counted = {(slot.name, slot.module): slot.counted for slot in expand(model.config.depth)}
     slots = []
     for slot in slot_values(form, probes):
@@ -91,8 +91,14 @@ def freedom_counts() -> list[Record]:
 
 def untrained(model: ParaFormer, seed: int = 0) -> ParaFormer:
     """The same network before training: what a figure must be compared with."""
-    torch.manual_seed(seed)
-    return ParaFormer(replace(model.config)).to(model.embed.pos_embed).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ParaFormer(model.config).to(model.embed.pos_embed).eval()
+
+
+def in_float64(model: ParaFormer) -> ParaFormer:
+    """A copy of the network whose arithmetic is exact to 1e-15, in evaluation mode."""
+    return copy.deepcopy(model).double().eval()
 
 
 def _error(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -7,7 +7,7 @@ The theorem says that some G comes as near to a continuous f as one likes. It gi
 reach a mean squared error of at most (2 r C)^2 / N, so a root mean square of order N^(-1/2) in any dimension. Two fits:
 
     "output"   W and theta drawn once at random, alpha by least squares: a convex problem, solved exactly
-    "all"      from there, W, theta and alpha by Adam, then alpha by least squares once more; the best seen counts
+    "all"      from there, W and theta by Adam, alpha by least squares every few steps; the best seen counts
 """
 
 import math
@@ -33,7 +33,10 @@ RIDGE = 1e-8
 
 
 class Approximator(nn.Module):
-    """Eq. 1 with N = `terms`: points [P, n] -> values [P, k]. alpha is [N, k]; k = 1 is the paper's scalar case."""
+    """Eq. 1 with N = `terms`: points [P, n] -> values [P, k]. alpha is [N, k]; k = 1 is Eq. 1.
+
+    The k outputs share the N sigmas, where the paper gives each output its own W and theta.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, terms: int, sigma: str = "sigmoid", seed: int = 0, spread: float = SPREAD
@@ -72,7 +75,7 @@ def fit(model: Approximator, x: Points, values: Values, how: Fit, steps: int = 3
         F.mse_loss(model(x), values).backward()
         optimizer.step()
         schedule.step()
-        if step % 10 == 0:  # alpha follows by least squares: Adam moves only what is not linear
+        if step % 10 == 0:
             model.solve_alpha(x, values)
             best = min(best, _snapshot(model, x, values), key=lambda seen: seen[0])
     model.load_state_dict(best[1])
