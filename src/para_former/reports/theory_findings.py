@@ -138,8 +138,7 @@ def _power_law(losses: list[float]) -> str:
     steeper = late < 1.5 * early
     return (
         f"The slope of that loss on logarithmic axes is {early:.2f} over the first half of the branches and {late:.2f} "
-        f"over the second: {'not' if steeper else 'roughly'} the power law that terms of Eq. 1 would give"
-        + (", since each branch relies on the others being there." if steeper else ".")
+        f"over the second: {'not' if steeper else 'roughly'} the power law that terms of Eq. 1 would give."
     )
 
 
