@@ -4,6 +4,7 @@
 >>> model = pf.create_model("para_former_2_24", num_classes=10)
 """
 
+from para_former import theory as theory
 from para_former.errors import InputError
 from para_former.execution import prepare, reference
 from para_former.models import ModelConfig, ParaFormer, create_model, load, save

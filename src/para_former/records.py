@@ -9,6 +9,7 @@ torch model and imports no torch. Kinds in use:
 ``latency``  one timing comparison of two networks in one interleaved run
 ``bench``    one timing comparison of many contenders at one point, in one interleaved run
 ``evaluation``  what was looked at after training, on any split
+``theory``   one study of the theory, of one trained network or of Eq. 1 by itself
 """
 
 import datetime

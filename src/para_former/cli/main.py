@@ -20,6 +20,7 @@ COMMANDS = {
     "download": "fetch the official files of a data set",
     "reproduce": "train and time the networks of one of the paper's tables, then report",
     "bench": "time networks against everything that could be run in their place",
+    "uat": "the paper's theory on trained networks: Eq. 1 to 9, degrees of freedom, Figure 6",
     "report": "build the page of tables and plots from records",
     "info": "networks, data sets, devices and versions",
 }

@@ -1,4 +1,4 @@
-"""The accuracy tables of a report, and the overviews of its benchmarks, on a terminal; the page has the rest."""
+"""The accuracy tables, the overviews of benchmarks and the theory's findings on a terminal; the page has the rest."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from para_former.records import find_records
+from para_former.records import Record, find_records
 from para_former.reports.bench_section import overviews
 from para_former.reports.document import Table as Cells
 from para_former.reports.experiments import collect, experiments
 from para_former.reports.tables import accuracy_table, title
+from para_former.reports.theory_findings import theory_sentences
+
+
+def print_theory(record: Record, console: Console) -> None:
+    """The findings of one study, a paragraph each."""
+    for text in theory_sentences(record):
+        console.print(f"- {text}")
 
 
 def print_tables(roots: Sequence[Path], console: Console) -> None:

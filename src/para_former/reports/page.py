@@ -26,6 +26,7 @@ from para_former.reports.document import (
     markdown_page,
 )
 from para_former.reports.experiments import Experiment, Network, Run, collect, experiments
+from para_former.reports.theory import collect_theory, theory_section
 
 INTRODUCTION = (
     "Para-F-m-n is a vision transformer whose n modules stand as n/m parallel branches, each m modules deep: all "
@@ -75,7 +76,9 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
         for experiment in members:
             blocks += _experiment(experiment)
     blocks += bench_section(records_by_path)
-    blocks += _conditions(runs, latencies)
+    theory = collect_theory(records_by_path)
+    blocks += theory_section(theory, experiments(runs, latencies))
+    blocks += _conditions(runs, [*latencies, *theory])
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
     return [title, Paragraph(INTRODUCTION), Paragraph(ORIGIN), contents, *blocks]
 
@@ -146,10 +149,11 @@ def _mistaken(classes: list[str], row: list[int], index: int) -> str:
     return f"Most often taken for {classes[most]}: {wrong[most]} of {sum(row)}." if wrong[most] else "Never mistaken."
 
 
-def _conditions(runs: list[Run], latencies: list[Record]) -> Iterator[Block]:
-    """What every number on the page depends on."""
+def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
+    """What every number on the page depends on; `others` are measurements of other kinds than training."""
     yield Heading(2, "Conditions", anchor="conditions")
-    places = tables.number_places([*(run.line for run in runs), *latencies])
+    places = tables.number_places([*(run.line for run in runs), *others])
+    latencies = [record for record in others if record["kind"] == "latency"]
     if runs:
         yield Paragraph(
             "The test split is read once, after the last epoch; the last epoch counts, not the best. Runs in one row "

@@ -1,0 +1,210 @@
+"""Drawings of the theory's records, as SVG for the page (`plots.svg`)."""
+
+import statistics
+from collections.abc import Callable, Sequence
+
+from para_former.records import Record
+from para_former.reports.experiments import network_label
+from para_former.reports.plots import FONT, Number, svg
+from para_former.reports.style import COLOURS
+from para_former.reports.tables import title
+
+HUES = [COLOURS[name][0] for name in ("depth-1", "depth-2", "depth-3", "depth-6", "depth-other")]
+INK, SOFT, GREY = (COLOURS[name][0] for name in ("ink", "soft", "paper"))
+SLOTS = {"alpha": HUES[0], "W": HUES[1], "theta": HUES[2], "A": HUES[3]}
+DASHES = (0, (4, 3))
+PAIRS = ("twin", "same class", "other class", "noise")
+
+
+def approximation(record: Record) -> list[str]:
+    """A panel for each target: error against N on logarithmic axes, both fits, and a line of slope -1/2."""
+    by_target: dict[str, list[Record]] = {}
+    for curve in record["curves"]:
+        by_target.setdefault(curve["target"], []).append(curve)
+    return [
+        svg(f"Error of {name} against N", _error_curves(name, curves), left=0.75, right=0.9)
+        for name, curves in by_target.items()
+    ]
+
+
+def _error_curves(name: str, curves: list[Record]) -> Callable:
+    def draw(axes) -> None:
+        from matplotlib.ticker import FuncFormatter
+
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        for curve, hue in zip(curves, HUES, strict=False):
+            medians = [statistics.median(row) for row in curve["error"]]
+            axes.plot(curve["terms"], medians, color=hue, linewidth=1.6, marker=".")
+            low, high = [min(row) for row in curve["error"]], [max(row) for row in curve["error"]]
+            axes.fill_between(curve["terms"], low, high, color=hue, alpha=0.14, linewidth=0)
+        first = max(statistics.median(curve["error"][0]) for curve in curves)
+        terms = curves[0]["terms"]
+        guide = [first * (n / terms[0]) ** -0.5 for n in terms]
+        axes.plot(terms, guide, color=GREY, linestyle=DASHES, linewidth=1)
+        ends = [(statistics.median(c["error"][-1]), {"output": "alpha", "all": "all"}[c["fit"]]) for c in curves]
+        _end_labels(axes, terms[-1], [*ends, (guide[-1], "N^(-1/2)")], [*HUES[: len(curves)], GREY])
+        axes.set_xticks(terms, [str(n) for n in terms])
+        axes.minorticks_off()
+        axes.set_xlabel("terms N")
+        axes.set_title(f"{name}: relative error (root mean square)")
+
+    return draw
+
+
+def parts(record: Record) -> list[str]:
+    """Bars: each part's size in the logits, and in what differs between images."""
+    rows = list(reversed(record["parts"]))
+
+    def draw(axes) -> None:
+        for offset, key, hue in ((0.2, "size", HUES[0]), (-0.2, "moving", HUES[1])):
+            places = [row + offset for row in range(len(rows))]
+            axes.barh(places, [part[key] for part in rows], height=0.36, color=hue, alpha=0.85)
+        axes.set_yticks(range(len(rows)), [part["part"] for part in rows])
+        axes.axvline(1, color=GREY, linestyle=DASHES, linewidth=1)
+        axes.grid(axis="y", visible=False)
+        _legend(axes, ("of logits", "of differences between images"), HUES)
+        axes.set_xlabel("size, the whole being 1")
+
+    return [svg(f"Parts of the logits, {name_of(record)}", draw, 0.42 * len(rows) + 1.1, left=1.75, right=0.2, top=0.6)]
+
+
+def freedom(records: Sequence[Record]) -> list[str]:
+    """The count against depth; then for each network how much its slots move, module by module."""
+    counts = records[0]["counts"]
+
+    def count(axes) -> None:
+        depths = [row["depth"] for row in counts]
+        axes.plot(depths, [row["slots"] for row in counts], color=GREY, linestyle=DASHES, linewidth=1)
+        axes.plot(depths, [row["affected_with_norms"] for row in counts], color=HUES[1], linewidth=1.4, marker=".")
+        axes.plot(depths, [row["freedom"] for row in counts], color=HUES[0], linewidth=1.6, marker="o", markersize=4)
+        _legend(axes, ("freedom (the paper's)", "affected, with norms", "all slots"), [HUES[0], HUES[1], GREY])
+        axes.set_xticks(depths)
+        axes.set_xlabel("depth m")
+        axes.set_title("slots of one branch")
+
+    return [svg("Degrees of freedom", count, top=0.6), *(_moving(record) for record in records)]
+
+
+def _moving(record: Record) -> str:
+    def draw(axes) -> None:
+        names = ("alpha", "W", "theta")
+        for name in names:
+            slots = [slot for slot in record["slots"] if slot["slot"] == name]
+            modules, shares = [slot["module"] for slot in slots], [100 * slot["moving"] for slot in slots]
+            axes.plot(modules, shares, color=SLOTS[name], linewidth=1.4, marker="o", markersize=5)
+        _legend(axes, names, [SLOTS[name] for name in names])
+        axes.set_xticks(range(1, record["depth"] + 1))
+        axes.set_ylim(-3, 103)
+        axes.set_xlabel("module of the branch")
+        axes.set_title(f"{name_of(record)}: share of squared size that moves, %")
+
+    return svg(f"Moving slots, {name_of(record)}", draw, top=0.6)
+
+
+def similarity(record: Record) -> list[str]:
+    """AUC of same class by slot and module; similarity of the kinds of pairs; similarity against that of pixels."""
+    pixels, *slots = record["slots"]
+    names = [name for name in ("A", "alpha", "W", "theta") if any(slot["slot"] == name for slot in slots)]
+
+    def course_of(name: str, among: Sequence[Record]) -> tuple[list[int], list[float]]:
+        found = [slot for slot in among if slot["slot"] == name]
+        return [slot["module"] for slot in found], [slot["auc"] for slot in found]
+
+    def told_apart(axes) -> None:
+        low, high = (statistics.fmean(slot["auc_null"][side] for slot in slots) for side in (0, 1))
+        axes.axhspan(low, high, color=GREY, alpha=0.2, linewidth=0)
+        axes.axhline(pixels["auc"], color=INK, linewidth=1)
+        for name in names:
+            hue = SLOTS[name]
+            axes.plot(*course_of(name, slots), color=hue, linewidth=1.6, marker="o", markersize=4)
+            axes.plot(*course_of(name, record["untrained"]), color=hue, linestyle=DASHES, linewidth=1, marker=".")
+        _legend(axes, (*names, "pixels", "chance"), [*(SLOTS[name] for name in names), INK, GREY])
+        axes.set_ylim(0.45, 1)
+        axes.set_xticks(sorted({slot["module"] for slot in slots if slot["module"]}))
+        axes.set_xlabel("module of the branch; dashed: untrained")
+        axes.set_title(f"{name_of(record)}; AUC: one class against two")
+
+    def kinds(axes) -> None:
+        shown = [pixels, *(slot for slot in slots if slot["module"] in (0, record["depth"]))]
+        for offset, kind, hue in zip((0.27, 0.09, -0.09, -0.27), PAIRS, HUES, strict=False):
+            for row, slot in enumerate(reversed(shown)):
+                low, middle, high = slot["pairs"][kind]
+                axes.plot([low, high], [row + offset] * 2, color=hue, linewidth=1.2, alpha=0.6)
+                axes.plot(middle, row + offset, "o", color=hue, markersize=4)
+        axes.set_yticks(range(len(shown)), [_slot_label(slot) for slot in reversed(shown)])
+        axes.axvline(0, color=GREY, linewidth=1)
+        _legend(axes, PAIRS, HUES)
+        axes.set_xlabel("similarity: median and quartiles over pairs")
+
+    def against_pixels(axes) -> None:
+        last = [slot for slot in slots if slot["module"] == record["depth"]]
+        axes.plot([-0.5, 1], [-0.5, 1], color=GREY, linestyle=DASHES, linewidth=1)
+        for slot in last:
+            axes.plot(*zip(*slot["course"], strict=True), color=SLOTS[slot["slot"]], linewidth=1.6, marker=".")
+        _legend(axes, [slot["slot"] for slot in last], [SLOTS[slot["slot"]] for slot in last])
+        axes.set_xlabel("similarity of pixels, pairs in bins of equal count")
+        axes.set_title("similarity of the last module's slots")
+
+    return [
+        svg(f"Same class told by parameters, {name_of(record)}", told_apart, top=0.6),
+        svg(f"Similarity of pairs, {name_of(record)}", kinds, left=1.0, right=0.2, top=0.6),
+        svg(f"Similarity against pixels, {name_of(record)}", against_pixels, top=0.6),
+    ]
+
+
+def branches(record: Record) -> list[str]:
+    """Loss against the number of active branches, in the order given and greedily."""
+    if record["branches"] == 1:
+        return []
+    counts = range(1, record["branches"] + 1)
+
+    def draw(axes) -> None:
+        for name, hue in (("given", HUES[0]), ("greedy", HUES[1])):
+            losses = [loss for _, loss in record[f"order_{name}"]]
+            axes.plot(counts, losses, color=hue, linewidth=1.6, marker="o", markersize=4)
+        axes.set_yscale("log")
+        axes.set_xscale("log", base=2)
+        _legend(axes, ("order given", "greedy order"), HUES)
+        ticks = [2**k for k in range(record["branches"].bit_length()) if 2**k < record["branches"]]
+        axes.set_xticks([*ticks, record["branches"]], [*map(str, ticks), str(record["branches"])])
+        axes.minorticks_off()
+        losses = sorted(loss for _, loss in (*record["order_given"], *record["order_greedy"]))
+        marks = [losses[0], (losses[0] * losses[-1]) ** 0.5, losses[-1]]
+        axes.set_yticks(marks, [f"{mark:.2f}" for mark in marks])
+        axes.set_xlabel("active branches")
+        axes.set_title(f"{name_of(record)}: validation loss, nats")
+
+    return [svg(f"Active branches, {name_of(record)}", draw, top=0.6)]
+
+
+def _slot_label(slot: Record) -> str:
+    return f"{slot['slot']} {slot['module'] or ''}".strip()
+
+
+def name_of(record: Record) -> str:
+    """The network and its data set, which tell records apart."""
+    return f"{network_label(record['model'], record['depth'], record['layers'])}, {title(record['dataset'])}"
+
+
+def _legend(axes, names: Sequence[str], hues: Sequence[str]) -> None:
+    """Names in their colours, in one row above the axes, from the left edge of the drawing."""
+    x = -axes.get_position().x0 * axes.figure.get_figwidth() * 72 + 4
+    for name, hue in zip(names, hues, strict=False):
+        axes.annotate(f"● {name}", (0, 1), (x, 24), xycoords="axes fraction", textcoords="offset points", color=hue,
+                      fontsize=FONT - 1, annotation_clip=False)  # fmt: skip
+        x += 0.54 * FONT * len(name) + 26
+
+
+def _end_labels(axes, x: Number, ends: list[tuple[Number, str]], hues: Sequence[str]) -> None:
+    """Names at the right of the ends of curves, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    to_page, back = axes.transData.transform, axes.transData.inverted().transform
+    floor = 0.0
+    for (value, name), hue in sorted(zip(ends, hues, strict=True)):
+        place = max(to_page((x, value))[1], floor)
+        floor = place + FONT * 1.2
+        axes.annotate(name, (x, back((0, place))[1]), (6, 0), textcoords="offset points", va="center", color=hue,
+                      fontsize=FONT - 1, annotation_clip=False)  # fmt: skip

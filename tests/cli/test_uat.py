@@ -1,0 +1,58 @@
+"""`para-former uat`: every study of a trained network, its record, its sentences and its page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from para_former.records import read_records
+
+ROOMS = ("decomposition", "freedom", "similarity", "branches")
+
+
+@pytest.mark.parametrize("study", ROOMS)
+def test_a_study_of_a_run_leaves_a_record_and_a_page(run, trained, study):
+    code, out, err = run("uat", study, trained, "--images=24", "--output=mine")
+    assert (code, err) == (0, "")
+    assert "Para-F-1-6" in out and "report.html" in out
+    (record,) = read_records(Path("mine/theory.jsonl"))
+    assert (record["kind"], record["study"], record["model"]) == ("theory", study, "para_former_1_6")
+    page = Path("mine/report.html").read_text()
+    assert "The theory" in page and (study == "branches" or "<svg" in page)
+
+
+def test_the_identity_holds_on_a_trained_network(run, trained):
+    code, out, _ = run("uat", "decomposition", trained, "--json")
+    (record,) = json.loads(out)["records"]
+    assert code == 0
+    assert max(record["error"], record["error_in_pixels"]) < 1e-10 < record["error_nudged"]
+
+
+def test_two_runs_make_two_records_and_a_second_call_adds_to_them(run, trained):
+    assert run("uat", "freedom", trained, trained, "--output=mine").code == 0
+    assert run("uat", "branches", trained, "--output=mine").code == 0
+    assert [line["study"] for line in read_records(Path("mine/theory.jsonl"))] == ["freedom", "freedom", "branches"]
+    assert "What each branch does" in Path("mine/report.html").read_text()
+
+
+def test_approximation_needs_no_run(run):
+    code, out, _ = run("uat", "approximation", "--terms=8", "--seeds=1", "--output=mine")
+    assert code == 0 and "Barron" in out
+    (record,) = read_records(Path("mine/theory.jsonl"))
+    assert {tuple(curve["terms"]) for curve in record["curves"]} == {(2, 4, 8)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["freedom"], "expected the folder of a run"),
+        (["freedom", "nowhere"], "nowhere"),
+        (["approximation", "somewhere"], "needs no run"),
+        (["approximation", "--terms=2"], "--terms of at least 4"),
+        (["astrology"], "astrology"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(run, arguments, message):
+    code, out, err = run("uat", *arguments)
+    assert code == 2 and out == "" and message in err and err.count("\n") == 1
+    assert not Path("runs").exists()

@@ -1,0 +1,89 @@
+"""The section of the report: built from records of every study, complete, deterministic, escaped, picky."""
+
+import json
+
+import pytest
+import torch
+
+from para_former import InputError, theory
+from para_former.reports.page import build_markdown, build_page
+from para_former.theory.studies import approximation_study, decomposition_study, freedom_study, untrained
+from tests.networks import images_for, small_network
+from tests.reports import helpers
+
+
+def studies(**fields):
+    """A record of every study of one small network, as they come back from a file."""
+    model = small_network(**fields)
+    images, labels = images_for(model, 12), torch.arange(12) % 3
+    outputs = theory.branch_outputs(model, [(images, labels)])
+    similar = [theory.similarity_study(each, images, images, images, labels) for each in (model, untrained(model))]
+    found = {
+        "approximation": approximation_study([2, 4], seeds=2, steps=10),
+        "decomposition": decomposition_study(model, images),
+        "freedom": freedom_study(model, images),
+        "similarity": {**similar[0], "untrained": similar[1]["slots"]},
+        "branches": theory.branch_study(outputs, outputs),
+    }
+    depth, layers = model.config.depth, model.config.layers
+    network = {"model": helpers.name(depth, layers), "depth": depth, "layers": layers, "dataset": "digits", "seed": 0}
+    environment = {**helpers.ENVIRONMENT, "threads": 1, "peak_memory": 2**30}
+    records = [
+        {"kind": "theory", "study": study, **network, "epochs": 3, **figures, "environment": environment}
+        for study, figures in found.items()
+    ]
+    return json.loads(json.dumps(records))
+
+
+@pytest.fixture(scope="module")
+def records():
+    return studies(depth=2, layers=8)
+
+
+def test_every_study_has_its_figure_and_its_findings(records):
+    page = build_page({"theory.jsonl": records})
+    parsed = helpers.Page(page)
+    for expected in (
+        "Error of Eq. 1 against N.", "Barron", "Parts of the logits.", "scalar terms", "Degrees of freedom, counted",
+        "has 6 degrees of freedom", "Figure 6", "before any training", "Loss against active branches.",
+        "Effective rank",
+    ):  # fmt: skip
+        assert expected in parsed.text.replace("\xa0", " "), expected
+    assert page.count("<svg") == 4 + 1 + 2 + 3 + 1
+    assert all(address.startswith("#") for address in parsed.loads)
+    assert build_page({"theory.jsonl": records}) == page
+
+
+@pytest.mark.parametrize("fields", [{"depth": 1, "layers": 1}, {"depth": 1, "layers": 3}, {"depth": 3, "layers": 3}])
+def test_one_branch_or_one_module_make_a_page_too(fields):
+    text = helpers.Page(build_page({"theory.jsonl": studies(**fields)})).text
+    assert ("has one branch" in text) == (fields["depth"] == fields["layers"])
+
+
+def test_accuracies_stand_beside_the_degrees_of_freedom(records):
+    markdown = build_markdown({"theory.jsonl": records, **helpers.family("digits")})
+    (row,) = [line for line in markdown.split("\n") if line.startswith("| 6 | 18 | 18 | 19 | 20 |")]
+    assert "79.92" in row and "80.30" in row
+    (row,) = [line for line in markdown.split("\n") if line.startswith("| 4 | 12 |")]
+    assert "not measured" in row
+
+
+def test_the_last_record_of_a_study_counts(records):
+    changed = json.loads(json.dumps(records[2]))
+    changed["images"] = 777
+    text = build_markdown({"theory.jsonl": [*records, changed]})
+    assert "Over 777 images" in text and "Over 12 images" not in text
+
+
+def test_a_line_without_its_figures_is_refused(records):
+    broken = {key: value for key, value in records[1].items() if key != "parts"}
+    with pytest.raises(InputError, match="expected 'parts' in every theory line of decomposition"):
+        build_page({"theory.jsonl": [broken]})
+    with pytest.raises(InputError, match="expected the study of a theory line"):
+        build_page({"theory.jsonl": [{**broken, "study": "astrology"}]})
+
+
+def test_hostile_names_are_escaped(records):
+    hostile = '<script>alert("1")</script>'
+    lines = [{**record, "model": hostile, "dataset": hostile} for record in records]
+    assert "script" not in helpers.Page(build_page({"theory.jsonl": lines})).tags
