@@ -8,7 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from para_former.bench.peers import serial_vit
 from para_former.execution import prepare
-from para_former.execution.work import IDLE_MODULES, launches, operations, weights, work
+from para_former.execution.steps import launches, operations, weights
+from para_former.execution.work import IDLE_MODULES, work
+from tests.execution.constants import CPU, GPU
 from tests.networks import images_for, small_network
 
 NETWORKS = [(1, 1, "cls"), (1, 6, "cls"), (2, 6, "cls"), (3, 6, "cls"), (1, 6, "mean"), (2, 6, "mean"), (6, 6, "mean")]
@@ -22,7 +24,7 @@ def counted(network, images):
 
 
 def planned(model, batch, way):
-    return work(model.config, batch, way, "cpu", torch.float64)
+    return work(model.config, batch, way, CPU)
 
 
 @pytest.mark.parametrize(("depth", "layers", "pool"), NETWORKS)
@@ -60,8 +62,8 @@ def test_weights_are_the_matrices_of_the_network(depth, layers, pool, way):
 
 
 def test_calls_grow_with_depth_and_not_with_branches():
-    def count(depth, layers, kind="cuda"):
-        return launches(work(small_network(depth=depth, layers=layers).config, 1, "prepared", kind, torch.float32))
+    def count(depth, layers):
+        return launches(work(small_network(depth=depth, layers=layers).config, 1, "prepared", GPU))
 
     assert count(2, 4) == count(2, 24)
     assert count(1, 2) == count(1, 24)
@@ -75,6 +77,6 @@ def test_modules_that_compute_nothing_are_those_of_timm():
 
 def test_serial_calls_grow_with_layers():
     def count(layers):
-        return launches(work(small_network(layers=layers).config, 1, "serial", "cpu", torch.float32))
+        return launches(work(small_network(layers=layers).config, 1, "serial", CPU))
 
     assert count(24) - count(12) == 2 * (count(12) - count(6)) > 0

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from para_former.errors import InputError
 from para_former.records import write_atomically
 
@@ -42,9 +44,14 @@ class DeviceConstants:
     memory_rate: float
     """bytes/s at which a product of one row reads weights that are not in the cache"""
     packing_rate: float
-    """bytes/s, likewise, by which a CPU's product of several rows is late: it first brings the weights into order"""
+    """bytes/s, likewise, that delay a CPU's product of many rows: it first brings the weights into order"""
     launch_cost: float
     """s for one call (CPU), or one kernel of a recorded graph (GPU), beside its work"""
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+        return getattr(torch, self.dtype).itemsize
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)

@@ -7,7 +7,7 @@ The time of a forward pass is the sum over its steps (`work.py`) of
     launches     launch_cost for every call
 
 Where reading and computing overlap, of arithmetic and bytes the longer counts and the other is free: in every step on
-a GPU; on a CPU in a pass over activations and in a product of a single row. With more rows a CPU's product first brings
+a GPU; on a CPU in a pass over activations and in a product of few rows. With more rows a CPU's product first brings
 its weights into order (packing_rate) and multiplies then, so both count. A GPU computes whole tiles of 64 x 64 outputs,
 `lanes` of them at a time. Weights that fill at most half of the cache are still there from the last call, which is in
 rate(rows); passes over more than the cache holds go at memory_rate. The constants are measured on bare products and
@@ -18,11 +18,11 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
-
 from para_former.errors import InputError
 from para_former.execution.device import DeviceConstants, seconds_per_operation
-from para_former.execution.work import Step, Way, weights, work
+from para_former.execution.frozen import FEW_ROWS
+from para_former.execution.steps import Step, weights
+from para_former.execution.work import Way, work
 from para_former.models.config import ModelConfig
 
 Limit = Literal["arithmetic", "bytes", "launches"]
@@ -66,9 +66,8 @@ def predict(config: ModelConfig, constants: DeviceConstants, batch: int = 1, way
         raise InputError(f"batch: expected at least 1, found {batch}")
     causes: dict[Limit, float] = {"arithmetic": 0.0, "bytes": 0.0, "launches": 0.0}
     parts: dict[str, float] = defaultdict(float)
-    dtype = getattr(torch, constants.dtype)
-    steps = work(config, batch, way, constants.kind, dtype)
-    cached = weights(steps) * dtype.itemsize <= constants.cache_bytes / 2
+    steps = work(config, batch, way, constants)
+    cached = weights(steps) * constants.itemsize <= constants.cache_bytes / 2
     for step in steps:
         for cause, seconds in _costs(step, constants, cached).items():
             causes[cause] += 1e3 * step.times * seconds
@@ -98,10 +97,10 @@ def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch:
 
 def _costs(step: Step, constants: DeviceConstants, cached: bool) -> dict[Limit, float]:
     """Seconds of one call by cause; `cached`: the weights of the network are found in the cache."""
-    size = getattr(torch, constants.dtype).itemsize
+    size = constants.itemsize
     arithmetic = _product_seconds(step, constants) + step.functions / constants.function_rate
     pass_rate = constants.cache_rate if step.moved * size <= constants.cache_bytes else constants.memory_rate
-    overlap = constants.kind == "cuda" or step.rows == 1
+    overlap = constants.kind == "cuda" or step.rows <= FEW_ROWS
     weights_rate = constants.memory_rate if overlap else constants.packing_rate
     moved = step.moved * size / pass_rate + (0.0 if cached else step.weights * size / weights_rate)
     if overlap:
