@@ -20,6 +20,7 @@ COMMANDS = {
     "download": "fetch the official files of a data set",
     "reproduce": "train and time the networks of one of the paper's tables, then report",
     "bench": "time networks against everything that could be run in their place",
+    "plan": "which networks fit a latency budget on this device, by prediction",
     "report": "build the page of tables and plots from records",
     "info": "networks, data sets, devices and versions",
 }
