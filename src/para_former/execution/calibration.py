@@ -80,7 +80,7 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
         "function_rate": cached.numel() / _seconds(lambda: F.gelu(cached), device),
         "cache_bytes": cache_bytes,
         "cache_rate": 2 * cached.nbytes / _seconds(lambda: cached.mul_(1), device),
-        "memory_rate": _memory_rate(numbers, 3 * cache_bytes, device),
+        "memory_rate": _memory_rate(numbers, int(3 * cache_bytes), device),
         "launch_cost": _launch_cost(numbers, device),
     }
 
@@ -142,21 +142,21 @@ def _times(call: Callable[[], object], before: Callable[[], object] = lambda: No
     return times
 
 
-def _cache_bytes(device: torch.device) -> int:
+def _cache_bytes(device: torch.device) -> float:
     """On a CPU: the most that is still read at half the best rate when it is read again and again.
 
     What the system says is no help: in a virtual machine it names caches that belong to others as well.
     """
     if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).L2_cache_size
+        return float(torch.cuda.get_device_properties(device).L2_cache_size)
     sizes, best = [int(2 ** (power / 2)) for power in range(36, 51)], 0.0  # of float32: 1 MiB to 128 MiB
     data = torch.ones(sizes[-1])
     for size, following in pairwise(sizes):
         rate = following / min(_times(data[:following].sum))  # another process takes cache away, it never adds
         best = max(best, rate)
         if rate < best / 2:
-            return 4 * size
-    return 4 * sizes[-1]
+            return 4.0 * size
+    return 4.0 * sizes[-1]
 
 
 def _lanes(device: torch.device) -> int:

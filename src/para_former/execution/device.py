@@ -24,7 +24,7 @@ class DeviceConstants:
     kind: Literal["cpu", "cuda"]
     """a GPU multiplies while it reads and computes in tiles; a CPU reads, then multiplies"""
     dtype: str
-    """float32, bfloat16 or float16"""
+    """float64, float32, bfloat16 or float16"""
     lanes: int
     """CPU threads, or multiprocessors of a GPU"""
     batched_rate: Curve
@@ -35,7 +35,7 @@ class DeviceConstants:
     """operations/s of attention, softmax included, against tokens"""
     function_rate: float
     """numbers/s through GELU, as a stand-in for softmax and norms"""
-    cache_bytes: int
+    cache_bytes: float
     """of the last cache in front of the memory"""
     cache_rate: float
     """bytes/s read and written by a pass over numbers that are in the cache"""
@@ -53,21 +53,27 @@ class DeviceConstants:
         expected = {field.name for field in fields(cls)}
         if found := expected.symmetric_difference(values):
             raise InputError(f"expected the fields {', '.join(sorted(expected))}; at odds: {', '.join(sorted(found))}")
+        for name, choices in (("kind", KINDS), ("dtype", DTYPES)):
+            if values[name] not in choices:
+                raise InputError(f"{name}: expected {' or '.join(choices)}, found {values[name]!r}")
         values = dict(values)
         try:
             for name in CURVES:
                 values[name] = tuple((int(size), float(rate)) for size, rate in values[name])
-            numbers = [float(values[name]) for name in SCALARS]
-            numbers += [rate for name in CURVES for _, rate in values[name]]
+            values |= {name: float(values[name]) for name in SCALARS}
+            values["lanes"] = int(values["lanes"])
         except (TypeError, ValueError) as error:
             raise InputError(f"expected numbers and lists of (size, rate): {error}") from None
-        if not all(values[name] for name in CURVES) or min(numbers) <= 0:
+        numbers = [values["lanes"], *(values[name] for name in SCALARS)]
+        numbers += [number for name in CURVES for point in values[name] for number in point]
+        if not all(values[name] for name in CURVES) or not min(numbers) > 0:
             raise InputError("expected rates, sizes and costs above 0")
         return cls(**values)
 
 
+KINDS, DTYPES = ("cpu", "cuda"), ("float64", "float32", "bfloat16", "float16")
 CURVES = ("batched_rate", "single_rate", "attention_rate")
-SCALARS = ("lanes", "function_rate", "cache_bytes", "cache_rate", "memory_rate", "launch_cost")
+SCALARS = ("function_rate", "cache_bytes", "cache_rate", "memory_rate", "launch_cost")
 
 
 def read_constants(path: Path) -> DeviceConstants:

@@ -7,7 +7,6 @@ computes every token of every layer. Nothing here knows a device's speed: what t
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Literal
 
 import torch
@@ -23,7 +22,7 @@ class Step:
     """One call of PyTorch and the passes that belong to it, made `times` times; all sizes are of one of them."""
 
     part: str
-    """where it belongs: embedding, level 0, ..., head"""
+    """where it belongs: embedding, level 0, ..., head; the layers of a serial network are one part"""
     products: int = 0
     """independent products [rows, inputs] x [inputs, outputs]"""
     rows: int = 1
@@ -65,10 +64,11 @@ def launches(steps: Iterable[Step]) -> int:
 def work(config: ModelConfig, batch: int, way: Way, kind: Literal["cpu", "cuda"], dtype: torch.dtype) -> list[Step]:
     """The steps of a forward pass of `batch` images; `kind` and `dtype` decide the blocks of branches."""
     if way == "serial":
-        layers = [_full(config, batch, f"level {level}", 1, shared=False) for level in range(config.layers)]
-        return [*_embedding(config, batch), *chain.from_iterable(layers), *_head(config, batch, 1)]
+        patches = batch * config.grid[0] * config.grid[1]
+        layers = [replace(step, times=config.layers) for step in _full(config, batch, "layers", 1, shared=False)]
+        return [*_embedding(config, patches), *layers, *_head(config, batch, 1)]
     blocks = _blocks(config, batch, kind, dtype)
-    steps = [*_embedding(config, batch)]
+    steps = [*_embedding(config, batch * config.tokens)]  # the class token as a row of zeros
     for size, times in blocks.items():
         steps += [replace(step, times=times) for step in _branches(config, batch, size)]
     return [*steps, *_head(config, batch, sum(blocks.values()))]
@@ -94,8 +94,8 @@ def _branches(config: ModelConfig, batch: int, branches: int) -> Iterator[Step]:
             yield from _full(config, batch, part, branches, shared, mean_read_out=last)
 
 
-def _embedding(config: ModelConfig, batch: int) -> Iterator[Step]:
-    pixels, rows = config.in_channels * config.patch_size**2, batch * config.tokens
+def _embedding(config: ModelConfig, rows: int) -> Iterator[Step]:
+    pixels = config.in_channels * config.patch_size**2
     moved = 4 * rows * pixels + 2 * rows * config.width  # patches cut out, padded; positions added
     yield _product("embedding", 1, rows, pixels, config.width, moved=moved, launches=4)
 
