@@ -18,7 +18,15 @@ def record(**changes):
         {"name": "serial", "ms": {"q1": 19.0, "median": 20.0, "q3": 21.0}},
     ]
     sizes = {name: getattr(CONFIG, name) for name in names}
-    fields = {"kind": "bench", **sizes, "batch": 4, "dtype": "float32", "device": "cpu", "contenders": contenders}
+    fields = {
+        "kind": "bench",
+        **sizes,
+        "batch": 4,
+        "dtype": "float32",
+        "device": "cpu",
+        "mode": "inference",
+        "contenders": contenders,
+    }
     return json.loads(json.dumps({**fields, **changes}))
 
 
@@ -32,5 +40,5 @@ def test_prepared_and_serial_are_compared():
 
 
 def test_other_devices_formats_and_kinds_of_record_are_left_out():
-    others = [record(device="cuda:0"), record(dtype="bfloat16"), {"kind": "run"}]
+    others = [record(device="cuda"), record(mode="training"), record(dtype="bfloat16"), {"kind": "run"}]
     assert predicted_beside_measured(others, CPU) == []

@@ -74,11 +74,18 @@ def test_half_the_memory_rate_doubles_a_time_that_is_all_reading(constants):
         cache_rate=1e30,
         launch_cost=1e-30,
     )
-    config = ModelConfig(depth=1, layers=24)
+    config = ModelConfig(depth=1, layers=24, width=384, heads=6)
     whole = predict(config, only_reading)
     half = predict(config, replace(only_reading, memory_rate=only_reading.memory_rate / 2))
     assert whole.limit == half.limit == "bytes"
     assert half.ms == pytest.approx(2 * whole.ms)
+
+
+def test_weights_that_fill_less_than_half_of_the_cache_are_not_read_from_the_memory():
+    config = ModelConfig(depth=1, layers=6)
+    slow = replace(CPU, memory_rate=CPU.memory_rate / 1000)
+    assert predict(config, slow).ms == predict(config, CPU).ms
+    assert predict(replace(config, layers=48), slow).ms > 100 * predict(replace(config, layers=48), CPU).ms
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from para_former.bench.peers import serial_vit
 from para_former.execution import prepare
-from para_former.execution.work import launches, operations, weights, work
+from para_former.execution.work import IDLE_MODULES, launches, operations, weights, work
 from tests.networks import images_for, small_network
 
 NETWORKS = [(1, 1, "cls"), (1, 6, "cls"), (2, 6, "cls"), (3, 6, "cls"), (1, 6, "mean"), (2, 6, "mean"), (6, 6, "mean")]
@@ -65,6 +66,11 @@ def test_calls_grow_with_depth_and_not_with_branches():
     assert count(2, 4) == count(2, 24)
     assert count(1, 2) == count(1, 24)
     assert count(1, 24) < count(2, 24) < count(3, 24)
+
+
+def test_modules_that_compute_nothing_are_those_of_timm():
+    block = serial_vit(small_network().config).blocks[0]
+    assert sum(isinstance(module, nn.Identity | nn.Dropout) for module in block.modules()) == IDLE_MODULES
 
 
 def test_serial_calls_grow_with_layers():

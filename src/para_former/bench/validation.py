@@ -14,13 +14,14 @@ CONFIG_FIELDS = ("depth", "layers", "width", "heads", "image_size", "patch_size"
 def predicted_beside_measured(records: Iterable[Record], constants: DeviceConstants) -> list[Record]:
     """One row for each `bench` record and each contender that the planner predicts, "prepared" and "serial".
 
-    `ratio` is predicted / measured median. Records of another kind of device or another number format are left out.
+    `ratio` is predicted / measured median. Records of another kind of device or another number format, and those of
+    training, are left out.
     """
     rows = []
     for record in records:
-        if record["kind"] != "bench" or record["dtype"] != constants.dtype:
+        if record["kind"] != "bench" or record["mode"] != "inference":
             continue
-        if record["device"].partition(":")[0] != constants.kind:
+        if (record["device"], record["dtype"]) != (constants.kind, constants.dtype):
             continue
         sizes = {name: record[name] for name in CONFIG_FIELDS}
         if isinstance(sizes["image_size"], list):  # JSON has no tuples

@@ -96,10 +96,10 @@ def _memory_rate(numbers: Callable[..., Tensor], total: int, device: torch.devic
 def _launch_cost(numbers: Callable[..., Tensor], device: torch.device) -> float:
     """Mean over six calls on a few numbers, with as much slicing and turning of axes around them as a network has.
 
-    Each chain follows a product that fills a CPU's second-level cache, as it does inside a network: what a call itself
-    needs, code and tables, has then to come from further away.
+    Each chain follows a product as large as those of a small network, which pushes some of what the calls themselves
+    need, code and tables, out of a CPU's near caches, as it does there.
     """
-    x, weight, bias, large = numbers(2, 1, 8), numbers(4, 8, 8), numbers(4, 8), numbers(512, 512)
+    x, weight, bias, large = numbers(2, 1, 8), numbers(4, 8, 8), numbers(4, 8), numbers(256, 256)
 
     def chain() -> Tensor:
         block = slice(0, 2)

@@ -3,14 +3,15 @@
 The time of a forward pass is the sum over its steps (`work.py`) of
 
     arithmetic   operations / rate(rows)  +  numbers under GELU, softmax and norm / function_rate
-    bytes        bytes of weights / memory_rate  +  bytes moved by passes / cache_rate (memory_rate if they do not fit)
+    bytes        bytes of weights / memory_rate  +  bytes moved by passes / cache_rate
     launches     launch_cost for every call
 
 Where reading and computing overlap, of arithmetic and bytes the longer counts and the other is free: in every step on
 a GPU; on a CPU in a pass over activations and in a product of a single row. With more rows a CPU's product first brings
 its weights into order and multiplies then, so both count. A GPU computes whole tiles of 64 x 64 outputs, `lanes` of
-them at a time. Weights come from the memory: between two calls something else has run. The constants are measured on
-bare products and passes (`calibration.py`), never on a network. How well this predicts: `docs/planner.md`.
+them at a time. Weights that fill at most half of the cache are still there from the last call and come at cache_rate;
+passes over more than the cache holds go at memory_rate. The constants are measured on bare products and passes
+(`calibration.py`), never on a network. How well this predicts: `docs/planner.md`.
 """
 
 from collections import defaultdict
@@ -21,7 +22,7 @@ import torch
 
 from para_former.errors import InputError
 from para_former.execution.device import DeviceConstants, seconds_per_operation
-from para_former.execution.work import Step, Way, work
+from para_former.execution.work import Step, Way, weights, work
 from para_former.models.config import ModelConfig
 
 Limit = Literal["arithmetic", "bytes", "launches"]
@@ -65,8 +66,11 @@ def predict(config: ModelConfig, constants: DeviceConstants, batch: int = 1, way
         raise InputError(f"batch: expected at least 1, found {batch}")
     causes: dict[Limit, float] = {"arithmetic": 0.0, "bytes": 0.0, "launches": 0.0}
     parts: dict[str, float] = defaultdict(float)
-    for step in work(config, batch, way, constants.kind, getattr(torch, constants.dtype)):
-        for cause, seconds in _costs(step, constants).items():
+    dtype = getattr(torch, constants.dtype)
+    steps = work(config, batch, way, constants.kind, dtype)
+    cached = weights(steps) * dtype.itemsize <= constants.cache_bytes / 2
+    for step in steps:
+        for cause, seconds in _costs(step, constants, cached).items():
             causes[cause] += 1e3 * step.times * seconds
             parts[step.part] += 1e3 * step.times * seconds
     return Prediction(causes, dict(parts))
@@ -92,12 +96,13 @@ def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch:
     return sorted(candidates, key=lambda c: (-c.config.layers, -c.config.depth))
 
 
-def _costs(step: Step, constants: DeviceConstants) -> dict[Limit, float]:
-    """Seconds of one call by cause."""
+def _costs(step: Step, constants: DeviceConstants, cached: bool) -> dict[Limit, float]:
+    """Seconds of one call by cause; `cached`: the weights of the network are found in the cache."""
     size = getattr(torch, constants.dtype).itemsize
     arithmetic = _product_seconds(step, constants) + step.functions / constants.function_rate
     pass_rate = constants.cache_rate if step.moved * size <= constants.cache_bytes else constants.memory_rate
-    moved = step.weights * size / constants.memory_rate + step.moved * size / pass_rate
+    weights_rate = constants.cache_rate if cached else constants.memory_rate
+    moved = step.weights * size / weights_rate + step.moved * size / pass_rate
     if constants.kind == "cuda" or step.rows == 1:
         arithmetic, moved = (arithmetic, 0.0) if arithmetic > moved else (0.0, moved)
     return {"arithmetic": arithmetic, "bytes": moved, "launches": step.launches * constants.launch_cost}
