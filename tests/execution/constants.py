@@ -16,6 +16,7 @@ CPU = DeviceConstants(
     cache_bytes=32.0 * 2**20,
     cache_rate=200e9,
     memory_rate=40e9,
+    packing_rate=25e9,
     launch_cost=5e-6,
 )
 GPU = replace(
@@ -30,5 +31,6 @@ GPU = replace(
     cache_bytes=50.0 * 2**20,
     cache_rate=6e12,
     memory_rate=4e12,
+    packing_rate=4e12,
     launch_cost=1.5e-6,
 )

@@ -27,6 +27,11 @@ networks = st.builds(
 some = settings(max_examples=40)
 
 
+def halved(constants, by=2):
+    """A slower memory."""
+    return replace(constants, memory_rate=constants.memory_rate / by, packing_rate=constants.packing_rate / by)
+
+
 @some
 @given(networks, devices, numbers, ways)
 def test_causes_and_parts_both_sum_to_the_time_and_the_limit_is_the_largest_cause(config, constants, batch, way):
@@ -56,7 +61,7 @@ def test_more_of_anything_takes_no_less_time(config, constants, batch, way, what
 @given(networks, devices, numbers, ways)
 def test_a_slower_device_takes_no_less_time(config, constants, batch, way):
     before = predict(config, constants, batch, way).ms
-    for name in ("memory_rate", "cache_rate", "function_rate", "cache_bytes"):
+    for name in ("memory_rate", "packing_rate", "cache_rate", "function_rate", "cache_bytes"):
         slower = replace(constants, **{name: getattr(constants, name) // 2})
         assert predict(config, slower, batch, way).ms >= before
     assert predict(config, replace(constants, launch_cost=2 * constants.launch_cost), batch, way).ms > before
@@ -76,14 +81,14 @@ def test_half_the_memory_rate_doubles_a_time_that_is_all_reading(constants):
     )
     config = ModelConfig(depth=1, layers=24, width=384, heads=6)
     whole = predict(config, only_reading)
-    half = predict(config, replace(only_reading, memory_rate=only_reading.memory_rate / 2))
+    half = predict(config, halved(only_reading))
     assert whole.limit == half.limit == "bytes"
     assert half.ms == pytest.approx(2 * whole.ms)
 
 
 def test_weights_that_fill_less_than_half_of_the_cache_are_not_read_from_the_memory():
     config = ModelConfig(depth=1, layers=6)
-    slow = replace(CPU, memory_rate=CPU.memory_rate / 1000)
+    slow = halved(CPU, 1000)
     assert predict(config, slow).ms == predict(config, CPU).ms
     assert predict(replace(config, layers=48), slow).ms > 100 * predict(replace(config, layers=48), CPU).ms
 

@@ -73,6 +73,7 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
         return operations / _seconds(lambda: F.scaled_dot_product_attention(*qkv), device)
 
     cached, cache_bytes = numbers(2**20), _cache_bytes(device)
+    memory_rate, packing_rate = _weight_rates(numbers, int(3 * cache_bytes), device)
     return {
         "batched_rate": tuple((rows, batched_rate(rows)) for rows in sizes["rows"]),
         "single_rate": tuple((rows, single_rate(rows)) for rows in sizes["rows"]),
@@ -80,26 +81,35 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
         "function_rate": cached.numel() / _seconds(lambda: F.gelu(cached), device),
         "cache_bytes": cache_bytes,
         "cache_rate": 2 * cached.nbytes / _seconds(lambda: cached.mul_(1), device),
-        "memory_rate": _memory_rate(numbers, int(3 * cache_bytes), device),
+        "memory_rate": memory_rate,
+        "packing_rate": packing_rate,
         "launch_cost": _launch_cost(numbers, device),
     }
 
 
-def _memory_rate(numbers: Callable[..., Tensor], total: int, device: torch.device) -> float:
-    """Bytes/s of the weights of products of one row, `total` bytes in turn, more than the cache holds."""
-    x, bias = numbers(16, 1, 512), numbers(16, 512)
-    weights = [numbers(16, 512, 512) for _ in range(-(-total // (16 * 512 * x[0].nbytes)))]
-    seconds = _seconds(lambda: [batched(x, weight, bias) for weight in weights][-1], device)
-    return sum(weight.nbytes for weight in weights) / seconds
+def _weight_rates(numbers: Callable[..., Tensor], total: int, device: torch.device) -> tuple[float, float]:
+    """(memory_rate, packing_rate), from `total` bytes of weights, more than the cache holds, read in turn.
+
+    The first with one row. The second with 16, and the time of the same products from the cache taken off.
+    """
+    weights = [numbers(4, 512, 512) for _ in range(-(-total // numbers(4, 512, 512).nbytes))]
+    bias, nbytes = numbers(4, 512), weights[0].nbytes
+
+    def seconds(rows: int, weights: list[Tensor]) -> float:
+        x = numbers(4, rows, 512)
+        return _seconds(lambda: [batched(x, weight, bias) for weight in weights][-1], device) / len(weights)
+
+    cold, warm = seconds(16, weights), seconds(16, weights[:1])
+    return nbytes / seconds(1, weights), nbytes / max(cold - warm, cold / 10)
 
 
 def _launch_cost(numbers: Callable[..., Tensor], device: torch.device) -> float:
     """Mean over six calls on a few numbers, with as much slicing and turning of axes around them as a network has.
 
-    Each chain follows a product as large as those of a small network, which pushes some of what the calls themselves
-    need, code and tables, out of a CPU's near caches, as it does there.
+    Each chain follows a product that fills a CPU's second-level cache, as weights do inside of a network: what a call
+    itself needs, code and tables, has then to come from further away.
     """
-    x, weight, bias, large = numbers(2, 1, 8), numbers(4, 8, 8), numbers(4, 8), numbers(256, 256)
+    x, weight, bias, large = numbers(2, 1, 8), numbers(4, 8, 8), numbers(4, 8), numbers(512, 512)
 
     def chain() -> Tensor:
         block = slice(0, 2)

@@ -40,7 +40,9 @@ class DeviceConstants:
     cache_rate: float
     """bytes/s read and written by a pass over numbers that are in the cache"""
     memory_rate: float
-    """bytes/s at which a product reads weights that are not in the cache"""
+    """bytes/s at which a product of one row reads weights that are not in the cache"""
+    packing_rate: float
+    """bytes/s, likewise, by which a CPU's product of several rows is late: it first brings the weights into order"""
     launch_cost: float
     """s for one call (CPU), or one kernel of a recorded graph (GPU), beside its work"""
 
@@ -73,7 +75,7 @@ class DeviceConstants:
 
 KINDS, DTYPES = ("cpu", "cuda"), ("float64", "float32", "bfloat16", "float16")
 CURVES = ("batched_rate", "single_rate", "attention_rate")
-SCALARS = ("function_rate", "cache_bytes", "cache_rate", "memory_rate", "launch_cost")
+SCALARS = ("function_rate", "cache_bytes", "cache_rate", "memory_rate", "packing_rate", "launch_cost")
 
 
 def read_constants(path: Path) -> DeviceConstants:
