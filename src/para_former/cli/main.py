@@ -21,6 +21,7 @@ COMMANDS = {
     "reproduce": "train and time the networks of one of the paper's tables, then report",
     "bench": "time networks against everything that could be run in their place",
     "uat": "the paper's theory on trained networks: Eq. 1 to 9, degrees of freedom, Figure 6",
+    "plan": "which networks fit a latency budget on this device, by prediction",
     "report": "build the page of tables and plots from records",
     "info": "networks, data sets, devices and versions",
 }

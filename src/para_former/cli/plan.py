@@ -1,0 +1,127 @@
+"""`para-former plan --budget-ms 5`: which m-n fit a latency budget on this device, by prediction."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from para_former.cli.parsing import parse
+from para_former.errors import InputError
+from para_former.execution.calibration import measure_device
+from para_former.execution.device import DeviceConstants, read_constants, write_constants
+from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, fit, predict
+from para_former.models import ModelConfig, ParaFormer
+from para_former.models.config import Pool
+from para_former.records import Record
+from para_former.training.run import count_parameters, pick_device
+
+
+@dataclass(frozen=True)
+class Options:
+    """Networks whose predicted latency fits a budget: for each depth m the most layers n."""
+
+    budget_ms: float
+    """milliseconds of one forward pass"""
+    width: int = 192
+    """numbers in one token"""
+    heads: int = 3
+    """attention heads; divides width"""
+    image_size: int = 32
+    """pixels along the side of the image"""
+    patch_size: int = 4
+    """pixels along the side of one patch"""
+    pool: Pool = "cls"
+    """read-out: the class token, or the mean of all tokens"""
+    num_classes: int = 10
+    """logits"""
+    batch: int = 1
+    """images in one forward pass"""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """of weights and products"""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
+    constants: Path | None = None
+    """file of a device's constants: read where it exists, otherwise measured on --device and written there"""
+
+
+def run(arguments: list[str], console: Console) -> Record:
+    options = parse(Options, arguments, "plan")
+    names = ("width", "heads", "image_size", "patch_size", "pool", "num_classes")
+    sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
+    constants = _constants(options)
+    candidates = fit(options.budget_ms, sizes, constants, options.batch)
+    rows = [
+        {
+            "depth": candidate.config.depth,
+            "layers": candidate.config.layers,
+            "parameters": _parameters(candidate.config),
+            "ms": candidate.prepared.ms,
+            "limit": candidate.prepared.limit,
+            "causes_ms": candidate.prepared.causes,
+            "parts_ms": candidate.prepared.parts,
+            "serial_ms": candidate.serial.ms,
+        }
+        for candidate in candidates
+    ]
+    smallest = predict(sizes, constants, options.batch)
+    console.print(
+        f"{constants.name} ({constants.kind}, {constants.lanes} lanes, {constants.dtype}), batch {options.batch}, "
+        f"{sizes.tokens} tokens, width {sizes.width}: predicted, not measured"
+    )
+    if rows:
+        _print(console, rows)
+    else:
+        console.print(
+            f"no network fits {options.budget_ms:g} ms: the fastest, 1-1, is predicted to take {_time(smallest)}"
+        )
+    return {
+        "budget_ms": options.budget_ms,
+        "batch": options.batch,
+        "candidates": rows,
+        "fastest": {"depth": 1, "layers": 1, "ms": smallest.ms, "limit": smallest.limit},
+        "sizes": {name: getattr(sizes, name) for name in (*names, "tokens")},
+        "constants": asdict(constants),
+    }
+
+
+def _constants(options: Options) -> DeviceConstants:
+    if options.constants is None or not options.constants.exists():
+        constants = measure_device(pick_device(options.device), getattr(torch, options.dtype))
+        if options.constants is not None:
+            write_constants(options.constants, constants)
+        return constants
+    constants = read_constants(options.constants)
+    if constants.dtype != options.dtype:
+        raise InputError(f"{options.constants}: expected constants for {options.dtype}, found {constants.dtype}")
+    return constants
+
+
+def _parameters(config: ModelConfig) -> int:
+    with torch.device("meta"):
+        return count_parameters(ParaFormer(config))
+
+
+def _time(prediction: Prediction) -> str:
+    return f"{prediction.ms:.3g} ms, most of it {prediction.limit}"
+
+
+def _print(console: Console, rows: list[Record]) -> None:
+    table = Table("network", "parameters", "ms", "limit", "serial ViT of as many layers, ms", "speed-up", box=None)
+    for row in rows:
+        table.add_row(
+            f"{row['depth']}-{row['layers']}",
+            f"{row['parameters']:,}",
+            f"{row['ms']:.3g}",
+            row["limit"],
+            f"{row['serial_ms']:.3g}",
+            f"{row['serial_ms'] / row['ms']:.3g}",
+        )
+    console.print(table)
+    console.print(
+        f"For each depth m in {', '.join(map(str, DEPTHS))} the most layers n up to {MOST_LAYERS}. More layers stand "
+        "first, then more depth: accuracy grows with both, and with depth at equal layers (Wang & Li 2024, Table 3). "
+        "Which accuracy a network reaches only training says: see the records of para-former reproduce."
+    )

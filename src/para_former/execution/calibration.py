@@ -1,0 +1,175 @@
+"""The constants of a device, measured in about a second on bare products, passes and calls: never on a network.
+
+Every figure is the median of repeated calls. What a constant means is `device.py`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from para_former.execution.device import Curve, DeviceConstants
+from para_former.execution.frozen import batched
+from para_former.execution.graphs import record_cuda_graph
+from para_former.records import environment
+
+SIZES = {  # of what is timed: a CPU's comes from its last cache, as in a network; a GPU's fills its multiprocessors
+    "cpu": {"rows": (1, 4, 16, 64, 256, 1024), "products": 8, "width": 384},
+    "cuda": {"rows": (4096,), "products": 8, "width": 2048},  # fewer rows: whole tiles, see the model
+}
+TOKENS = (64, 256)
+ATTENTION_ROWS, ATTENTION_HEADS = 4096, 6
+HEAD_WIDTH = 64
+ROUNDS = 3
+BUDGET = 0.006  # s of repeating one timing
+REPEATS = 20  # calls in one recorded graph
+
+
+@cache
+def measure_device(device: torch.device, dtype: torch.dtype) -> DeviceConstants:
+    """Measured once per process. Two runs differ by what else the machine does at the time."""
+    with torch.inference_mode():
+        rounds = [_measure(device, dtype) for _ in range(ROUNDS)]
+    return DeviceConstants(
+        name=torch.cuda.get_device_name(device) if device.type == "cuda" else environment()["hardware"]["cpu"],
+        kind=device.type,
+        dtype=str(dtype).removeprefix("torch."),
+        lanes=_lanes(device),
+        **{name: _middle([round_[name] for round_ in rounds]) for name in rounds[0]},
+    )
+
+
+def _middle(values: list[float] | list[Curve]) -> float | Curve:
+    """The median, of curves point by point: a burst of other work on the machine spoils one round, not all."""
+    if isinstance(values[0], tuple):
+        at_each_size = zip(*values, strict=True)
+        return tuple((points[0][0], statistics.median(rate for _, rate in points)) for points in at_each_size)
+    return statistics.median(values)
+
+
+def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curve]:
+    sizes, width = SIZES[device.type], SIZES[device.type]["width"]
+
+    def numbers(*shape: int) -> Tensor:
+        return torch.full(shape, 0.01, device=device, dtype=dtype)
+
+    def batched_rate(rows: int) -> float:
+        x, weight, bias = (numbers(sizes["products"], n, width) for n in (rows, width, 1))
+        return 2 * x.numel() * width / _seconds(lambda: batched(x, weight, bias[:, 0]), device)
+
+    def single_rate(rows: int) -> float:
+        x, weights = numbers(rows, width), numbers(sizes["products"], width, width)
+        seconds = _seconds(lambda: [F.linear(x, weight) for weight in weights][-1], device)
+        return 2 * sizes["products"] * x.numel() * width / seconds
+
+    def attention_rate(tokens: int) -> float:
+        qkv = numbers(ATTENTION_ROWS // tokens, tokens, 3, ATTENTION_HEADS, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
+        operations = 4 * ATTENTION_ROWS * tokens * ATTENTION_HEADS * HEAD_WIDTH
+        return operations / _seconds(lambda: F.scaled_dot_product_attention(*qkv), device)
+
+    cached, cache_bytes = numbers(2**20), _cache_bytes(device)
+    memory_rate, packing_rate = _weight_rates(numbers, int(3 * cache_bytes), device)
+    return {
+        "batched_rate": tuple((rows, batched_rate(rows)) for rows in sizes["rows"]),
+        "single_rate": tuple((rows, single_rate(rows)) for rows in sizes["rows"]),
+        "attention_rate": tuple((tokens, attention_rate(tokens)) for tokens in TOKENS),
+        "function_rate": cached.numel() / _seconds(lambda: F.gelu(cached), device),
+        "cache_bytes": cache_bytes,
+        "cache_rate": 2 * cached.nbytes / _seconds(lambda: cached.mul_(1), device),
+        "memory_rate": memory_rate,
+        "packing_rate": packing_rate,
+        "launch_cost": _launch_cost(numbers, device),
+    }
+
+
+def _weight_rates(numbers: Callable[..., Tensor], total: int, device: torch.device) -> tuple[float, float]:
+    """(memory_rate, packing_rate), from `total` bytes of weights, more than the cache holds, read in turn.
+
+    The first with one row. The second with 16, and the time of the same products from the cache taken off.
+    """
+    weights = [numbers(4, 512, 512) for _ in range(-(-total // numbers(4, 512, 512).nbytes))]
+    bias, nbytes = numbers(4, 512), weights[0].nbytes
+
+    def seconds(rows: int, weights: list[Tensor]) -> float:
+        x = numbers(4, rows, 512)
+        return _seconds(lambda: [batched(x, weight, bias) for weight in weights][-1], device) / len(weights)
+
+    cold, warm = seconds(16, weights), seconds(16, weights[:1])
+    return nbytes / seconds(1, weights), nbytes / max(cold - warm, cold / 10)
+
+
+def _launch_cost(numbers: Callable[..., Tensor], device: torch.device) -> float:
+    """Mean over six calls on a few numbers, with as much slicing and turning of axes around them as a network has.
+
+    Each chain follows a product that fills a CPU's second-level cache, as weights do inside of a network: what a call
+    itself needs, code and tables, has then to come from further away.
+    """
+    x, weight, bias, large = numbers(2, 1, 8), numbers(4, 8, 8), numbers(4, 8), numbers(512, 512)
+
+    def chain() -> Tensor:
+        block = slice(0, 2)
+        hidden = batched(F.layer_norm(x, (8,)), weight[block], bias[block])
+        heads = hidden.unflatten(-1, (2, 4)).transpose(1, 2).softmax(-1).transpose(1, 2).flatten(2)
+        return F.gelu(heads).add_(x)
+
+    return _seconds(chain, device, before=lambda: large @ large) / 6
+
+
+def _seconds(call: Callable[[], Tensor], device: torch.device, before: Callable[[], object] = lambda: None) -> float:
+    """Of one call. On a GPU that of one in a recorded graph of several, so that Python's part does not count."""
+    if device.type == "cpu":
+        return statistics.median(_times(call, before))
+
+    def several(_: Tensor) -> Tensor:
+        for _ in range(REPEATS):
+            result = call()
+        return result
+
+    still = torch.zeros(1, device=device)
+    replay = record_cuda_graph(several, still)
+
+    def finished() -> None:
+        replay(still)
+        torch.cuda.synchronize(device)
+
+    return statistics.median(_times(finished, before)) / REPEATS
+
+
+def _times(call: Callable[[], object], before: Callable[[], object] = lambda: None) -> list[float]:
+    times: list[float] = []
+    call()
+    end = time.perf_counter() + BUDGET
+    while len(times) < 5 or time.perf_counter() < end:
+        before()
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _cache_bytes(device: torch.device) -> float:
+    """On a CPU: the most that is still read at half the best rate when it is read again and again.
+
+    What the system says is no help: in a virtual machine it names caches that belong to others as well.
+    """
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).L2_cache_size)
+    sizes, best = [int(2 ** (power / 2)) for power in range(36, 51)], 0.0  # of float32: 1 MiB to 128 MiB
+    data = torch.ones(sizes[-1])
+    for size, following in pairwise(sizes):
+        rate = following / min(_times(data[:following].sum))  # another process takes cache away, it never adds
+        best = max(best, rate)
+        if rate < best / 2:
+            return 4.0 * size
+    return 4.0 * sizes[-1]
+
+
+def _lanes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).multi_processor_count
+    return torch.get_num_threads()

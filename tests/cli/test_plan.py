@@ -1,0 +1,89 @@
+"""`para-former plan` on constants from a file: a clock has no say."""
+
+import json
+
+import pytest
+
+from para_former.cli import plan
+from para_former.execution.device import read_constants, write_constants
+from para_former.execution.planner import fit
+from para_former.models import ModelConfig
+from tests.execution.constants import CPU, GPU
+
+
+@pytest.fixture
+def constants(tmp_path):
+    write_constants(tmp_path / "device.json", CPU)
+    return "--constants=device.json"
+
+
+def test_the_table_shows_what_fits_with_its_time_limit_and_serial_time(run, constants):
+    code, out, err = run("plan", "--budget-ms=5", constants)
+    assert (code, err) == (0, "")
+    assert "made up" in out and "65 tokens" in out and "predicted, not measured" in out
+    assert "para-former reproduce" in out  # where accuracy is to be found
+    rows = [line.split() for line in out.splitlines() if line.lstrip()[:1].isdigit() and "-" in line.split()[0]]
+    expected = fit(5.0, ModelConfig(depth=1, layers=1), CPU)
+    assert [row[0] for row in rows] == [f"{c.config.depth}-{c.config.layers}" for c in expected]
+    assert all(row[3] == c.prepared.limit for row, c in zip(rows, expected, strict=True))
+    assert all(float(row[2]) <= 5 for row in rows)
+
+
+def test_json_has_the_numbers_behind_the_table(run, constants):
+    code, out, _ = run(
+        "plan", "--budget-ms=20", constants, "--json", "--width=96", "--batch=4", "--pool=mean", "--image-size=64"
+    )
+    result = json.loads(out)
+    sizes = ModelConfig(depth=1, layers=1, width=96, pool="mean", image_size=64)
+    expected = fit(20.0, sizes, CPU, batch=4)
+    assert code == 0 and result["sizes"]["tokens"] == 256 and result["batch"] == 4
+    assert [c["ms"] for c in result["candidates"]] == [c.prepared.ms for c in expected]
+    assert [c["serial_ms"] for c in result["candidates"]] == [c.serial.ms for c in expected]
+    for candidate in result["candidates"]:
+        assert sum(candidate["causes_ms"].values()) == pytest.approx(candidate["ms"])
+        assert max(candidate["causes_ms"], key=candidate["causes_ms"].get) == candidate["limit"]
+
+
+def test_if_nothing_fits_it_says_what_is_fastest(run, constants):
+    code, out, err = run("plan", "--budget-ms=0.001", constants)
+    assert (code, err) == (0, "")
+    assert "no network fits 0.001 ms" in out and "1-1" in out and "launches" in out
+    result = json.loads(run("plan", "--budget-ms=0.001", constants, "--json").out)
+    assert result["candidates"] == [] and result["fastest"]["ms"] > 0.001
+
+
+def test_constants_are_measured_once_and_written_where_the_file_is_missing(run, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(plan, "measure_device", lambda device, dtype: asked.append((device.type, dtype)) or CPU)
+    first = run("plan", "--budget-ms=5", "--device=cpu", "--constants=new.json")
+    assert read_constants(tmp_path / "new.json") == CPU
+    assert run("plan", "--budget-ms=5", "--device=cpu", "--constants=new.json").out == first.out
+    assert len(asked) == 1 and asked[0][0] == "cpu"
+    run("plan", "--budget-ms=5", "--device=cpu")
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("", ["--budget-ms"]),
+        ("--budget-ms=soon", ["--budget-ms", "soon"]),
+        ("--budget-ms=0", ["budget_ms: expected a number above 0, found 0"]),
+        ("--budget-ms=5 --width=100", ["width: expected a multiple of heads 3, found 100"]),
+        ("--budget-ms=5 --batch=0", ["batch: expected at least 1, found 0"]),
+        ("--budget-ms=5 --patch-size=5", ["image_size: expected a multiple of patch_size 5, found 32"]),
+        ("--budget-ms=5 --dtype=int8", ["--dtype", "int8"]),
+        ("--budget-ms=5 --constants=broken.json", ["broken.json: no device constants there"]),
+        ("--budget-ms=5 --constants=gpu.json", ["gpu.json: expected constants for float32, found bfloat16"]),
+        ("--budget-ms=5 --device=abacus --constants=new.json", ["device: expected", "found 'abacus'"]),
+    ],
+)
+def test_bad_input_is_told_in_one_line(run, arguments, named, constants, tmp_path, files):
+    (tmp_path / "broken.json").write_text('{"name": "x"}')
+    write_constants(tmp_path / "gpu.json", GPU)
+    before = files()
+    given = arguments if "--constants" in arguments else f"{arguments} {constants}"
+    code, out, err = run("plan", *given.split())
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert all(words in err for words in named)
+    assert files() == before
