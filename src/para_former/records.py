@@ -8,6 +8,7 @@ torch model and imports no torch. Kinds in use:
 ``test``     the single evaluation of the test split, after training
 ``latency``  one timing comparison of two networks in one interleaved run
 ``bench``    one timing comparison of many contenders at one point, in one interleaved run
+``prediction``  one time by the planner beside the measured one, with the constants of the device it rests on
 ``evaluation``  what was looked at after training, on any split
 ``theory``   one study of the theory, of one trained network or of Eq. 1 by itself
 """

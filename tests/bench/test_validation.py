@@ -2,9 +2,14 @@
 
 import json
 
-from para_former.bench.validation import predicted_beside_measured
+import torch
+
+from para_former.bench import validation
+from para_former.bench.points import Point
+from para_former.bench.validation import points, predicted_beside_measured, validate
 from para_former.execution.planner import predict
 from para_former.models import ModelConfig
+from para_former.records import read_records
 from tests.execution.constants import CPU
 
 CONFIG = ModelConfig(depth=2, layers=24, image_size=(32, 64))
@@ -42,3 +47,32 @@ def test_prepared_and_serial_are_compared():
 def test_other_devices_formats_and_kinds_of_record_are_left_out():
     others = [record(device="cuda"), record(mode="training"), record(dtype="bfloat16"), {"kind": "run"}]
     assert predicted_beside_measured(others, CPU) == []
+
+
+def test_every_point_is_measured_once_with_constants_of_its_own(monkeypatch, tmp_path):
+    asked = []
+
+    def measure_device(device, dtype):
+        asked.append((device.type, dtype))
+        return CPU
+
+    measure_device.cache_clear = lambda: asked.append("anew")
+    monkeypatch.setattr(validation, "measure_device", measure_device)
+    small = [Point(layers=layers, width=64, image_size=8) for layers in (1, 2)]
+    path, device = tmp_path / "predictions.jsonl", torch.device("cpu")
+    first = list(validate(small[:1], path, device, seconds=0.0))
+    both = [*first, *validate(small, path, device, seconds=0.0)]
+    assert [(row["layers"], row["contender"]) for row in both] == [
+        (layers, contender) for layers in (1, 2) for contender in ("serial", "prepared")
+    ]
+    assert asked == 2 * ["anew", ("cpu", torch.float32)]
+    records = read_records(path)
+    assert [{name: record[name] for name in row} for record, row in zip(records, both, strict=True)] == both
+    assert all(record["kind"] == "prediction" and record["constants"]["memory_rate"] for record in records)
+
+
+def test_points_cover_every_network_width_batch_and_read_out():
+    found = points()
+    for name, count in (("width", 3), ("batch", 4), ("pool", 2), ("image_size", 2)):
+        assert len({getattr(point, name) for point in found}) == count
+    assert {(point.depth, point.layers) for point in found} == set(validation.NETWORKS)

@@ -1,14 +1,54 @@
 """The planner's predictions beside measured times: how far a reader may trust `para-former plan`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import torch
+
+from para_former.bench.points import Point, flops
+from para_former.bench.run import measure
+from para_former.bench.suites import TOKENS
+from para_former.execution.calibration import measure_device
 from para_former.execution.device import DeviceConstants
 from para_former.execution.planner import predict
 from para_former.execution.work import Way
 from para_former.models import ModelConfig
-from para_former.records import Record
+from para_former.records import Record, append_record, read_records
 
+NETWORKS = ((1, 1), (1, 6), (1, 24), (2, 24), (3, 24), (6, 24), (6, 6))
+MOST_OPERATIONS = 6e10  # of a forward pass that computes every token: a third of a second on two cores
 CONFIG_FIELDS = ("depth", "layers", "width", "heads", "image_size", "patch_size", "pool")
+
+
+def points() -> list[Point]:
+    """Networks, widths, batches, tokens and read-outs of the comparison, without those that take long."""
+    every = [
+        Point(depth=depth, layers=layers, width=width, batch=batch, **TOKENS[tokens], pool=pool)
+        for width in (192, 384, 768)
+        for tokens in TOKENS
+        for batch in (1, 4, 16, 64)
+        for pool in ("cls", "mean")
+        for depth, layers in NETWORKS
+    ]
+    return [point for point in every if point.batch * flops(point.config) <= MOST_OPERATIONS]
+
+
+def validate(points: Iterable[Point], path: Path, device: torch.device, seconds: float = 0.5) -> Iterator[Record]:
+    """A `prediction` record for each contender of each point, added to the file at `path`; known points are skipped.
+
+    The device's constants are measured anew right before each point: what else a machine does changes by the minute.
+    """
+    known = {_key(record) for record in read_records(path)} if path.exists() else set()
+    for point in points:
+        if _key(point.setting) in known:
+            continue
+        measure_device.cache_clear()
+        constants = measure_device(device, point.torch_dtype)
+        record = measure(point, suite="validation", device=device, seconds=seconds)
+        for row in predicted_beside_measured([record], constants):
+            both = {"constants": constants.to_dict(), "environment": record["environment"]}
+            append_record(path, {"kind": "prediction", **row, **both})
+            yield row
 
 
 def predicted_beside_measured(records: Iterable[Record], constants: DeviceConstants) -> list[Record]:
@@ -45,3 +85,7 @@ def predicted_beside_measured(records: Iterable[Record], constants: DeviceConsta
                 }
             )
     return rows
+
+
+def _key(setting: Record) -> tuple[object, ...]:
+    return tuple(setting[name] for name in (*CONFIG_FIELDS, "batch"))
