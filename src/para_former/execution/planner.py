@@ -7,11 +7,11 @@ The time of a forward pass is the sum over its steps (`work.py`) of
     launches     launch_cost for every call
 
 Where reading and computing overlap, of arithmetic and bytes the longer counts and the other is free: in every step on
-a GPU; on a CPU in a pass over activations and in a product of few rows. With more rows a CPU's product first brings
-its weights into order (packing_rate) and multiplies then, so both count. A GPU computes whole tiles of 64 x 64 outputs,
-`lanes` of them at a time. Weights that fill at most half of the cache are still there from the last call, which is in
-rate(rows); passes over more than the cache holds go at memory_rate. The constants are measured on bare products and
-passes (`calibration.py`), never on a network. How well this predicts: `docs/planner.md`.
+a GPU; on a CPU in a pass over activations and in a product of a single row. A CPU's product of more rows takes both;
+of many rows (more than 4) it first brings its weights into order, hence packing_rate. A GPU computes whole tiles of
+64 x 64 outputs, `lanes` of them at a time. Weights that fill at most half of the cache are still there from the last
+call, which is in rate(rows); passes over more than the cache holds go at memory_rate. The constants are measured on
+bare products and passes (`calibration.py`), never on a network. How well this predicts: `docs/planner.md`.
 """
 
 from collections import defaultdict
@@ -100,10 +100,10 @@ def _costs(step: Step, constants: DeviceConstants, cached: bool) -> dict[Limit, 
     size = constants.itemsize
     arithmetic = _product_seconds(step, constants) + step.functions / constants.function_rate
     pass_rate = constants.cache_rate if step.moved * size <= constants.cache_bytes else constants.memory_rate
-    overlap = constants.kind == "cuda" or step.rows <= FEW_ROWS
-    weights_rate = constants.memory_rate if overlap else constants.packing_rate
+    unpacked = constants.kind == "cuda" or step.rows <= FEW_ROWS
+    weights_rate = constants.memory_rate if unpacked else constants.packing_rate
     moved = step.moved * size / pass_rate + (0.0 if cached else step.weights * size / weights_rate)
-    if overlap:
+    if constants.kind == "cuda" or step.rows == 1:
         arithmetic, moved = (arithmetic, 0.0) if arithmetic > moved else (0.0, moved)
     return {"arithmetic": arithmetic, "bytes": moved, "launches": step.launches * constants.launch_cost}
 
