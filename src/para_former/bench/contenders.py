@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from para_former import execution
 from para_former.bench import branches, peers
 from para_former.bench.tasks import Function, Task
-from para_former.errors import InputError
+from para_former.execution.graphs import record_cuda_graph
 from para_former.models import to_timm
 
 
@@ -58,27 +58,14 @@ def _fastest(task: Task) -> str | None:
 
 
 class Graphed(nn.Module):
-    """`network` recorded as one CUDA graph: images are copied in, all its kernels launched at once."""
+    """`network` recorded as one CUDA graph, by what `prepare` records its own with."""
 
     def __init__(self, network: nn.Module, images: Tensor) -> None:
         super().__init__()
-        if not images.is_cuda:
-            raise InputError("a CUDA graph needs a CUDA device")
-        self.images, self.graph = images.clone(), torch.cuda.CUDAGraph()
-        with torch.inference_mode():
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(3):  # libraries choose their kernels and allocate before the recording
-                    network(self.images)
-            torch.cuda.current_stream().wait_stream(side)
-            with torch.cuda.graph(self.graph):
-                self.logits = network(self.images)
+        self.replay = record_cuda_graph(network, images)
 
     def forward(self, images: Tensor) -> Tensor:
-        self.images.copy_(images)
-        self.graph.replay()
-        return self.logits
+        return self.replay(images)
 
 
 CONTENDERS = {

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.cli.parsing import parse
-from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.data import DeviceSplit, evaluation_batches
 from para_former.evaluation import classify
 from para_former.models import load
 from para_former.records import Record, append_record, environment
 from para_former.training.loop import EVALUATION_BATCH
-from para_former.training.run import pick_device, run_line
+from para_former.training.run import dataset_of, pick_device, run_line
 
 EVALUATIONS_FILE = "evaluations.jsonl"  # which splits were looked at after training, test among them
 
@@ -37,13 +37,7 @@ def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "evaluate")
     line, device = run_line(options.run), pick_device(options.device)
     model = load(options.run).to(device)
-    settings = line["config"]
-    dataset = load_dataset(
-        settings["dataset"],
-        options.data_root,
-        image_size=settings["image_size"],
-        skip_corrupt=settings["skip_corrupt"],
-    )
+    dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
     batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
     figures = classify(model, batches, dataset.spec.num_classes)

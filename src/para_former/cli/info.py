@@ -9,10 +9,10 @@ from rich.table import Table
 from para_former.cli.parsing import parse
 from para_former.data import SPECS, DatasetSpec, locate
 from para_former.errors import InputError
-from para_former.models import PAPER_NETWORKS, ParaFormer, model_config
+from para_former.models import PAPER_NETWORKS, model_config
 from para_former.models.naming import SIZES
 from para_former.records import Record, environment
-from para_former.training.run import count_parameters
+from para_former.training.run import parameters_of
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ def run(arguments: list[str], console: Console) -> Record:
 
 def _network(name: str) -> Record:
     config = model_config(name)
-    with torch.device("meta"):
-        parameters = count_parameters(ParaFormer(config))
-    return {"name": name, "depth": config.depth, "branches": config.branches, "parameters": parameters}
+    counts = {"depth": config.depth, "branches": config.branches, "parameters": parameters_of(config)}
+    return {"name": name, **counts}
 
 
 def _found(spec: DatasetSpec) -> str:

@@ -13,10 +13,10 @@ from para_former.errors import InputError
 from para_former.execution.calibration import measure_device
 from para_former.execution.device import DeviceConstants, read_constants, write_constants
 from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, fit, predict
-from para_former.models import ModelConfig, ParaFormer
+from para_former.models import ModelConfig
 from para_former.models.config import Pool
 from para_former.records import Record
-from para_former.training.run import count_parameters, pick_device
+from para_former.training.run import parameters_of, pick_device
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def run(arguments: list[str], console: Console) -> Record:
         {
             "depth": candidate.config.depth,
             "layers": candidate.config.layers,
-            "parameters": _parameters(candidate.config),
+            "parameters": parameters_of(candidate.config),
             "ms": candidate.prepared.ms,
             "limit": candidate.prepared.limit,
             "causes_ms": candidate.prepared.causes,
@@ -97,11 +97,6 @@ def _constants(options: Options) -> DeviceConstants:
     if constants.dtype != options.dtype:
         raise InputError(f"{options.constants}: expected constants for {options.dtype}, found {constants.dtype}")
     return constants
-
-
-def _parameters(config: ModelConfig) -> int:
-    with torch.device("meta"):
-        return count_parameters(ParaFormer(config))
 
 
 def _time(prediction: Prediction) -> str:

@@ -10,7 +10,6 @@ import tyro
 from rich.console import Console
 
 from para_former.cli.parsing import parse
-from para_former.data import load_dataset
 from para_former.errors import InputError
 from para_former.models import load
 from para_former.records import Record, append_record, environment
@@ -18,7 +17,7 @@ from para_former.reports import write_report
 from para_former.reports.console import print_theory
 from para_former.theory.on_data import STUDIES
 from para_former.theory.studies import approximation_study
-from para_former.training.run import run_line
+from para_former.training.run import dataset_of, run_line
 
 RECORD_FILE = "theory.jsonl"
 Study = Literal["approximation", "decomposition", "freedom", "similarity", "branches"]
@@ -72,13 +71,7 @@ def run(arguments: list[str], console: Console) -> Record:
 def _of_run(folder: Path, options: Options) -> Record:
     """The study of one trained network, with what says which network that is."""
     line, model = run_line(folder), load(folder)
-    settings = line["config"]
-    dataset = load_dataset(
-        settings["dataset"],
-        options.data_root,
-        image_size=settings["image_size"],
-        skip_corrupt=settings["skip_corrupt"],
-    )
+    dataset = dataset_of(line, options.data_root)
     figures = STUDIES[options.study](model, dataset, options.images)
     names = ("model", "depth", "layers", "dataset", "recipe", "seed", "epochs", "model_config")
     return {**{name: line[name] for name in names}, **figures}

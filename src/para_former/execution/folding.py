@@ -55,9 +55,13 @@ def fold_read_out(level: Level, config: ModelConfig, class_row: Tensor | None) -
     if class_row is None:
         query_tensors = {"query_weight": query.flatten(1, 2), "query_bias": query_bias.flatten(1)}
         return {**tensors, **query_tensors, "key_weight": key}
-    constant_query = query @ normalize(class_row.double())[0, 0] + query_bias  # [branches, heads, head_width]
+    row_hat = normalize(class_row.double())[0]  # [1, width]
+    constant_query = query @ row_hat[0] + query_bias  # [branches, heads, head_width]
     key_query = (constant_query.unsqueeze(2) @ key).squeeze(2)  # [branches, heads, width]
-    return {**tensors, "key_query": key_query, "row": class_row[0]}
+    row = class_row.expand(len(weight), -1, -1)  # what attention adds to
+    if level.residual == "normed":
+        row = level.norm1.weight.double()[:, None] * row_hat + level.norm1.bias.double()[:, None]
+    return {**tensors, "key_query": key_query, "row": row}
 
 
 def _after_attention(level: Level) -> Tensors:

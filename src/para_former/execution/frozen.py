@@ -16,7 +16,8 @@ from para_former.models.layers import EPSILON, Level
 
 Tokens = Float[Tensor, "#branches batch tokens width"]
 Rows = Float[Tensor, "#branches #batch width"]
-FEW_ROWS = 4
+FEW_ROWS = 4  # up to which a product is bound by reading its weights
+gelu_ = torch.ops.aten.gelu_  # in place: half the memory of the widest activations
 
 
 class Frozen(nn.Module):
@@ -101,9 +102,9 @@ class FrozenMeanReadOut(FrozenLevel):
         x_hat = self.standardize(x)
         return self.hidden(x_hat, block).mean(2), self.skip(x, x_hat, 2, block).mean(2)
 
-    def finish(self, hidden: Float[Tensor, "branches batch hidden"], row: Rows, block: slice) -> Rows:
-        """The rest, on one row per branch and image."""
-        return batched(hidden, self.fc2_weight[block], self.fc2_bias[block]).add_(row)
+    def finish(self, hidden: Float[Tensor, "branches batch hidden"], row: Rows) -> Rows:
+        """The rest, on one row per image of the first len(row) branches."""
+        return batched(hidden, self.fc2_weight[: len(row)], self.fc2_bias[: len(row)]).add_(row)
 
 
 class FrozenClassReadOut(Frozen):
@@ -116,20 +117,18 @@ class FrozenClassReadOut(Frozen):
         super().__init__(config, fold_read_out(level, config, class_row), dtype)
 
     def gather(self, x: Tokens, block: slice) -> tuple[Rows, Float[Tensor, "branch_heads batch width"]]:
-        """What must see every token: the class token's row, and sum_t p_t x_hat_t of each head."""
+        """What attention adds to in the class token's row, and sum_t p_t x_hat_t of each head, from all tokens."""
         x_hat = self.standardize(x)
         if self.config.depth == 1:
-            return self.row[None], self._mix_shared(x_hat[0], block)
-        return x[:, :, 0], self._mix(x_hat, block)
+            return self.row[block], self._mix_shared(x_hat[0], block)
+        return self.skip(x[:, :, 0], x_hat[:, :, 0], 1, block), self._mix(x_hat, block)
 
-    def finish(self, row: Rows, mixed: Float[Tensor, "branch_heads batch width"], block: slice) -> Rows:
-        """The rest, on one row per branch and image: values, projection, MLP."""
-        heads = self.config.heads
-        of_heads = slice(block.start * heads, block.stop * heads)
+    def finish(self, row: Rows, mixed: Float[Tensor, "branch_heads batch width"]) -> Rows:
+        """The rest, on one row per image of the first len(row) branches: values, projection, MLP."""
+        block, of_heads = slice(len(row)), slice(len(mixed))
         values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads])
-        values = values.unflatten(0, (-1, heads)).transpose(1, 2).flatten(2)
-        update = batched(values, self.proj_weight[block], self.proj_bias[block])
-        row = update.add_(self.skip(row, self.standardize(row), 1, block))
+        values = values.unflatten(0, (-1, self.config.heads)).transpose(1, 2).flatten(2)
+        row = batched(values, self.proj_weight[block], self.proj_bias[block]).add_(row)
         row_hat = self.standardize(row)
         hidden = gelu_(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block]))
         update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block])
@@ -151,9 +150,6 @@ class FrozenClassReadOut(Frozen):
         tokens = x_hat.flatten(0, 1)
         mixed = torch.bmm(torch.bmm(key_query, tokens.mT).softmax(-1), tokens)
         return mixed.unflatten(0, x_hat.shape[:2]).transpose(1, 2).flatten(0, 1)
-
-
-gelu_ = torch.ops.aten.gelu_  # in place: half the memory of the widest activations
 
 
 def batched(

@@ -50,6 +50,7 @@ class GraphCache:
         return len(self._replays)
 
 
+@torch.no_grad()
 def record_cuda_graph(function: Callable[[Tensor], Tensor], images: Tensor) -> Replay:
     """`function` on inputs like `images` as a graph. RuntimeError where there is no CUDA device or it cannot record."""
     if not images.is_cuda:

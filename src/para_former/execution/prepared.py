@@ -18,7 +18,7 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, Fr
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
-from para_former.models.para_former import ParaFormer
+from para_former.models.para_former import ParaFormer, merge
 
 Executor = Literal["auto", "loop", "batched", "graphed"]
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -58,11 +58,9 @@ class Prepared(nn.Module):
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.norm if config.pool == "cls" else model.fc_norm
         exact = torch.promote_types(dtype, torch.float32)
-        for name, tensor in (("norm_weight", norm.weight), ("norm_bias", norm.bias)):
+        head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
+        for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(exact, copy=True))
-        if config.num_classes:
-            self.register_buffer("head_weight", model.head.weight.detach().to(exact, copy=True))
-            self.register_buffer("head_bias", model.head.bias.detach().to(exact, copy=True))
         self._graphs = GraphCache(self._compute)
         self.eval()
 
@@ -86,16 +84,20 @@ class Prepared(nn.Module):
 
     def _compute(self, images: Tensor, count: int) -> Tensor:
         x = self.embed(images)[None]  # every branch reads the same x
-        size = branches_per_block(self.executor, self.config, count, x, self.threads)
+        size = branches_per_block(
+            self.executor,
+            self.config,
+            count,
+            batch=x.shape[1],
+            dtype=x.dtype,
+            threads=self.threads,
+            on_gpu=x.is_cuda,
+        )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
         gathered = zip(*(self._gather(x, block) for block in blocks), strict=True)
-        rows = self.last.finish(*(torch.cat(parts) for parts in gathered), slice(0, count))
-        row = rows.sum(0, dtype=self.norm_weight.dtype)  # x enters it once per branch: float32 at least
-        if self.config.merge == "mean":
-            row = row / count
-        elif self.config.merge == "residual":
-            inputs = x[0, :, 0] if self.config.pool == "cls" else x[0].mean(1)
-            row = row - (count - 1) * inputs
+        rows = self.last.finish(*(torch.cat(parts) for parts in gathered))[:, :, None]
+        inputs = x[:, :, :1] if self.config.pool == "cls" else x.mean(2, keepdim=True)
+        row = merge(rows, inputs, self.config)[:, 0]
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
 

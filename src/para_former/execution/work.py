@@ -36,11 +36,15 @@ def work(config: ModelConfig, batch: int, way: Way, constants: DeviceConstants) 
 def _blocks(config: ModelConfig, batch: int, constants: DeviceConstants) -> Counter[int]:
     """Branches in a block -> number of such blocks."""
     count = config.branches
-    if constants.kind == "cuda":
-        return Counter([count])
-    dtype = getattr(torch, constants.dtype)
-    x = torch.empty(1, batch, config.tokens, config.width, dtype=dtype, device="meta")
-    size = branches_per_block("auto", config, count, x, constants.lanes)
+    size = branches_per_block(
+        "auto",
+        config,
+        count,
+        batch=batch,
+        dtype=getattr(torch, constants.dtype),
+        threads=constants.lanes,
+        on_gpu=constants.kind == "cuda",
+    )
     return Counter(min(size, count - start) for start in range(0, count, size))
 
 

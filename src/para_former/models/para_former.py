@@ -55,7 +55,12 @@ class ParaFormer(nn.Module):
         return row if pre_logits else self.head(row)
 
     def _merged(self, images: Images, read_out_only: bool) -> Merged:
-        x = inputs = self.embed(images)[None]  # [1, batch, tokens, width]: every branch reads the same x
+        x, inputs = self.forward_branches(images, read_out_only)
+        return merge(x, inputs, self.config).to(x.dtype)
+
+    def forward_branches(self, images: Images, read_out_only: bool) -> tuple[Tensor, Tensor]:
+        """What each branch gives the merge [branches, batch, tokens, width], and x [1, ...], which they all read."""
+        x = inputs = self.embed(images)[None]
         *inner, last = self.levels
         for level in inner:
             x = self._run(level, x)  # [branches, batch, tokens, width]
@@ -63,7 +68,7 @@ class ParaFormer(nn.Module):
             x, inputs = self._run(last.read_out, x, self._class_row(x)), inputs[:, :, :1]
         else:
             x = self._run(last, x)
-        return merge(x, inputs, self.config)
+        return x, inputs
 
     def _class_row(self, x: Tensor) -> Tensor:
         """At depth 1, without dropout, nothing has touched the class token yet: one constant row, one query."""
@@ -118,7 +123,7 @@ def merge(
         total = total / len(x)
     elif config.merge == "residual":
         total = total - (len(x) - 1) * inputs[0]
-    return total.to(x.dtype)
+    return total
 
 
 def initialize(model: ParaFormer) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from para_former.reports.bench import Point, Suite, Summary, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
-from para_former.reports.tables import NOT_MEASURED, milliseconds, ratio
+from para_former.reports.tables import NOT_MEASURED, milliseconds, quartiles, ratio
 
 MEANING = {
     "serial": "timm's ViT, eager",
@@ -190,7 +190,7 @@ def _ms(point: Point, contender: str) -> tuple:
 def _quartiles(measured: Summary | None, form: Callable[[int | float], str]) -> Cell:
     if measured is None:
         return Cell(NOT_MEASURED, kind="missing")
-    return Cell(form(measured["median"]), below=f"{form(measured['q1'])}–{form(measured['q3'])}")
+    return quartiles(measured, form)
 
 
 def _missing(point: Point, contender: str = "") -> Cell:

@@ -4,7 +4,7 @@ Numbers are formatted here and nowhere else; how a table looks is `document.py`,
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from para_former.records import Record
 from para_former.reports import paper
@@ -99,9 +99,9 @@ def latency_table(latencies: Sequence[Record], places: dict[str, int]) -> Table:
             Cell(title(each["dataset"])),
             Cell(device(each)),
             *(Cell(str(each[name])) for name in ("batch", "tokens", "width")),
-            _quartiles(each["ours_ms"], milliseconds),
-            _quartiles(each["peer_ms"], milliseconds),
-            _quartiles(each["ratio"], ratio),
+            quartiles(each["ours_ms"], milliseconds),
+            quartiles(each["peer_ms"], milliseconds),
+            quartiles(each["ratio"], ratio),
             Cell(f"{each['relative_error']:.0e}"),
             Cell(str(places[_place(each)])),
             Cell(each["peer"]),
@@ -174,7 +174,8 @@ def _latency_cells(latency: Record | None) -> tuple[Cell, ...]:
     return Cell(milliseconds(ours)), Cell(milliseconds(peer)), Cell(ratio(latency["ratio"]["median"]))
 
 
-def _quartiles(measured: Record, form: Callable[[int | float], str]) -> Cell:
+def quartiles(measured: Mapping[str, int | float], form: Callable[[int | float], str]) -> Cell:
+    """The median, below it the quartiles."""
     return Cell(form(measured["median"]), below=f"{form(measured['q1'])}–{form(measured['q3'])}")
 
 

@@ -15,9 +15,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from para_former.models import ParaFormer
-from para_former.models.layers import EPSILON
 from para_former.models.para_former import merge
 from para_former.records import Record
+from para_former.theory.coefficients import reciprocal_deviation
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class BranchOutputs:
         """
         config = self.model.config
         norm = self.model.norm if config.pool == "cls" else self.model.fc_norm
-        scale = torch.rsqrt(self.merged(range(config.branches)).var(-1, correction=0) + EPSILON)
+        scale = reciprocal_deviation(self.merged(range(config.branches)))
         rows = self.rows / (config.branches if config.merge == "mean" else 1)
         centred = (rows - rows.mean(-1, keepdim=True)) * scale[:, None] * norm.weight
         return centred @ self.model.head.weight.T
@@ -62,15 +62,8 @@ class BranchOutputs:
 def branch_outputs(model: ParaFormer, batches: Iterable[tuple[Tensor, Tensor]]) -> BranchOutputs:
     """One pass over batches of (images, labels)."""
     rows, inputs, labels = [], [], []
-    *inner, last = model.levels
     for images, targets in batches:
-        x = first = model.embed(images)[None]
-        for level in inner:
-            x = level(x)
-        if model.config.pool == "cls":
-            x, first = last.read_out(x, x[:, :, :1]), first[:, :, :1]
-        else:
-            x = last(x)
+        x, first = model.forward_branches(images, read_out_only=model.config.pool == "cls")
         rows.append(x.mean(2))
         inputs.append(first.mean(2))
         labels.append(targets)

@@ -60,8 +60,8 @@ class LinearForm(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Product(LinearForm):
-    """left after right."""
+class Pair(LinearForm):
+    """A map made of two, from what the right one takes to what the left one gives."""
 
     left: LinearForm
     right: LinearForm
@@ -82,6 +82,10 @@ class Product(LinearForm):
     def like(self) -> Tensor:
         return self.left.like
 
+
+class Product(Pair):
+    """left after right."""
+
     def apply(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return self.left.apply(self.right.apply(x))
 
@@ -89,28 +93,8 @@ class Product(LinearForm):
         return Product(self.right.adjoint(), self.left.adjoint())
 
 
-@dataclass(frozen=True, eq=False)
-class Sum(LinearForm):
-    """left + right."""
-
-    left: LinearForm
-    right: LinearForm
-
-    @property
-    def inputs(self) -> Shape:
-        return self.left.inputs
-
-    @property
-    def outputs(self) -> Shape:
-        return self.left.outputs
-
-    @property
-    def varies(self) -> bool:
-        return self.left.varies or self.right.varies
-
-    @property
-    def like(self) -> Tensor:
-        return self.left.like
+class Sum(Pair):
+    """left + right, both of the same shapes."""
 
     def apply(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return self.left.apply(x) + self.right.apply(x)

@@ -43,12 +43,13 @@ def decomposition_study(model: ParaFormer, images: Images) -> Record:
     middle = time.perf_counter()
     found = form.reconstruct()
     seconds = {"decompose": middle - start, "reconstruct": time.perf_counter() - middle}
+    expected = model(images)
     return {
         "images": len(images),
         "seconds": seconds,
         "units": form.units,
-        "error": _error(found, model(images)),
-        "error_in_pixels": _error(form.in_pixels(model.embed, images).reconstruct(), model(images)),
+        "error": _error(found, expected),
+        "error_in_pixels": _error(form.in_pixels(model.embed, images).reconstruct(), expected),
         "error_nudged": _error_nudged(model, images, found),
         "parts": _parts(form),
     }

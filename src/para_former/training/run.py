@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from para_former.data import Dataset
+from para_former.data import Dataset, load_dataset
 from para_former.errors import InputError
-from para_former.models import ParaFormer
+from para_former.models import ModelConfig, ParaFormer
 from para_former.records import Record, environment, read_records, write_records
 from para_former.training.config import TrainConfig
 
@@ -102,3 +102,17 @@ def describe(device: torch.device) -> str:
 
 def count_parameters(model: ParaFormer) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def parameters_of(config: ModelConfig) -> int:
+    """The parameters that a network of this shape has; none is allocated."""
+    with torch.device("meta"):
+        return count_parameters(ParaFormer(config))
+
+
+def dataset_of(line: Record, data_root: Path | None) -> Dataset:
+    """The data set that the run with this first line was trained on, with the same splits."""
+    settings = line["config"]
+    return load_dataset(
+        settings["dataset"], data_root, image_size=settings["image_size"], skip_corrupt=settings["skip_corrupt"]
+    )
