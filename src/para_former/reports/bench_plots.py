@@ -6,7 +6,7 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import STEPS, Point
-from para_former.reports.plots import FONT, HEIGHT, svg
+from para_former.reports.plots import FONT, HEIGHT, Number, label_ends, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import ratio
 
@@ -20,7 +20,6 @@ LOOK = {  # contender: (colour, marker)
 }
 ROOM = 1.3  # inches at the right for names
 ROW = 0.2  # inches
-Number = int | float
 
 
 def latency_against_layers(series: Sequence[Point]) -> str:
@@ -90,7 +89,7 @@ def _curves(
             _logarithmic(axes, which)
         if papers:
             axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1.2)
-            ends.append((*papers[-1], "paper", "n/m, the paper"))
+            ends.append((*papers[-1], COLOURS["paper"][0], "n/m, the paper"))
         for name in LOOK:
             measured = [(point.line[axis], found) for point in series if (found := value(point, name))]
             if not measured:
@@ -101,30 +100,14 @@ def _curves(
             axes.plot(across, medians, marker=marker, markersize=4.5, color=colour, linewidth=1.6)
             axes.fill_between(across, [each["q1"] for each in quartiles], [each["q3"] for each in quartiles],
                               color=colour, alpha=0.14, linewidth=0)  # fmt: skip
-            ends.append((across[-1], medians[-1], LOOK[name][0], name))
+            ends.append((across[-1], medians[-1], colour, name))
         ticks = [point.line[axis] for point in series]
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.set_xlabel(label)
         axes.set_title(title)
-        _label_ends(axes, ends)
+        label_ends(axes, ends)
 
     return svg(f"{title} against {label}, {_identity(series)}", draw, HEIGHT, right=ROOM)
-
-
-def _label_ends(axes, ends: Sequence[tuple[Number, Number, str, str]]) -> None:
-    """Names at the right edge beside the ends of the curves, moved apart where they would touch."""
-    axes.set_ylim(axes.get_ylim())
-    edge, tall, gap = axes.bbox.x1 + 6, axes.bbox.height, FONT * 1.2
-    to_page, places = axes.transData.transform, []
-    ends = sorted(((to_page((x, y)), colour, name) for x, y, colour, name in ends), key=lambda end: (end[0][1], end[2]))
-    for index, ((_, y), _, _) in enumerate(ends):
-        floor = places[-1] + gap if places else axes.bbox.y0
-        places.append(min(max(y, floor), axes.bbox.y0 + tall - gap * (len(ends) - 1 - index)))
-    for ((x, y), colour, name), place in zip(ends, places, strict=True):
-        line = {"color": COLOURS[colour][0], "alpha": 0.5, "linewidth": 0.8, "clip_on": False, "linestyle": ":"}
-        axes.plot([x, edge - 8, edge], [y, y, place], transform=None, **line)
-        axes.annotate(name, (edge, place), (3, 0), xycoords="figure points", textcoords="offset points", va="center",
-                      color=COLOURS[colour][0], annotation_clip=False)  # fmt: skip
 
 
 def _logarithmic(axes, which: str) -> None:

@@ -39,10 +39,9 @@ def learning_curves(experiment: Experiment) -> str | None:
             axes.plot(epochs, means, linewidth=1.6, **style, **({"marker": "."} if len(epochs) == 1 else {}))
             low, high = [min(values) for values in curve.values()], [max(values) for values in curve.values()]
             axes.fill_between(epochs, low, high, color=style["color"], alpha=0.14, linewidth=0)
-            ends.append((epochs[-1], means[-1], network))
-        last = max(end[0] for end in ends)
-        axes.set_xlim(0, last)
-        _label_ends(axes, ends, last)
+            ends.append((epochs[-1], means[-1], _colour(network), _short(network)))
+        axes.set_xlim(0, max(end[0] for end in ends))
+        label_ends(axes, ends)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("epoch")
         axes.set_title("validation top-1, %")
@@ -156,26 +155,6 @@ def _point(axes, x: Number, network: Network) -> None:
     )
 
 
-def _label_ends(axes, ends: list[tuple[int, Number, Network]], last: int) -> None:
-    """Names at the right edge beside the ends of the curves, moved apart where they would touch."""
-    height = axes.get_position().height * axes.figure.get_figheight() * 72
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    scale = height / (high - low)
-    ends = sorted(ends, key=lambda end: (end[1], end[2].label))
-    gap = min(FONT * 1.2, height / len(ends))
-    places: list[float] = []
-    for index, (_, value, _) in enumerate(ends):
-        floor = places[-1] + gap if places else 0.0
-        places.append(min(max((value - low) * scale, floor), height - gap * (len(ends) - 1 - index)))
-    for (epoch, value, network), place in zip(ends, places, strict=True):
-        line = {"color": _colour(network), "alpha": 0.5, "linewidth": 0.8, "clip_on": False, "linestyle": ":"}
-        edge = last * 1.025
-        axes.plot([epoch, last, edge], [value, value, low + place / scale], **line)
-        axes.annotate(_short(network), (edge, low + place / scale), (3, 0), textcoords="offset points", va="center",
-                      color=_colour(network), annotation_clip=False)  # fmt: skip
-
-
 def _label_points(axes, points: list[tuple[Number, Number, Network]], lines: list) -> None:
     """Names beside points, at the first place around each that names, points and lines leave free, or nearly so."""
     axes.autoscale_view()
@@ -234,6 +213,23 @@ def _marker(network: Network) -> str:
 def _strength(network: Network) -> float:
     """Fewer layers, fainter ink: tells networks of one depth apart."""
     return min(1.0, 0.4 + 0.6 * network.layers / 24)
+
+
+def label_ends(axes, ends: Sequence[tuple[Number, Number, str, str]]) -> None:
+    """Names (x, y, colour, name) at the right edge beside the ends of curves, moved apart where they would touch."""
+    axes.set_ylim(axes.get_ylim())
+    edge, bottom, tall, to_page = axes.bbox.x1 + 6, axes.bbox.y0, axes.bbox.height, axes.transData.transform
+    ends = sorted(((to_page((x, y)), colour, name) for x, y, colour, name in ends), key=lambda end: (end[0][1], end[2]))
+    gap = min(FONT * 1.2, tall / len(ends))
+    places: list[float] = []
+    for index, ((_, y), _, _) in enumerate(ends):
+        floor = places[-1] + gap if places else bottom
+        places.append(min(max(y, floor), bottom + tall - gap * (len(ends) - 1 - index)))
+    for ((x, y), colour, name), place in zip(ends, places, strict=True):
+        line = {"color": colour, "alpha": 0.5, "linewidth": 0.8, "clip_on": False, "linestyle": ":"}
+        axes.plot([x, edge - 8, edge], [y, y, place], transform=None, **line)
+        axes.annotate(name, (edge, place), (3, 0), xycoords="figure points", textcoords="offset points", va="center",
+                      color=colour, annotation_clip=False)  # fmt: skip
 
 
 def svg(

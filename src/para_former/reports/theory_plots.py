@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from para_former.records import Record
 from para_former.reports.experiments import network_label
-from para_former.reports.plots import FONT, Number, svg
+from para_former.reports.plots import FONT, label_ends, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import title
 
@@ -43,8 +43,11 @@ def _error_curves(name: str, curves: list[Record]) -> Callable:
         terms = curves[0]["terms"]
         guide = [first * (n / terms[0]) ** -0.5 for n in terms]
         axes.plot(terms, guide, color=GREY, linestyle=DASHES, linewidth=1)
-        ends = [(statistics.median(c["error"][-1]), {"output": "alpha", "all": "all"}[c["fit"]]) for c in curves]
-        _end_labels(axes, terms[-1], [*ends, (guide[-1], "N^(-1/2)")], [*HUES[: len(curves)], GREY])
+        ends = [
+            (terms[-1], statistics.median(curve["error"][-1]), hue, {"output": "alpha", "all": "all"}[curve["fit"]])
+            for curve, hue in zip(curves, HUES, strict=False)
+        ]
+        label_ends(axes, [*ends, (terms[-1], guide[-1], GREY, "N^(-1/2)")])
         axes.set_xticks(terms, [str(n) for n in terms])
         axes.minorticks_off()
         axes.set_xlabel("terms N")
@@ -195,16 +198,3 @@ def _legend(axes, names: Sequence[str], hues: Sequence[str]) -> None:
         axes.annotate(f"● {name}", (0, 1), (x, 24), xycoords="axes fraction", textcoords="offset points", color=hue,
                       fontsize=FONT - 1, annotation_clip=False)  # fmt: skip
         x += 0.54 * FONT * len(name) + 26
-
-
-def _end_labels(axes, x: Number, ends: list[tuple[Number, str]], hues: Sequence[str]) -> None:
-    """Names at the right of the ends of curves, moved apart where they would touch."""
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    to_page, back = axes.transData.transform, axes.transData.inverted().transform
-    floor = 0.0
-    for (value, name), hue in sorted(zip(ends, hues, strict=True)):
-        place = max(to_page((x, value))[1], floor)
-        floor = place + FONT * 1.2
-        axes.annotate(name, (x, back((0, place))[1]), (6, 0), textcoords="offset points", va="center", color=hue,
-                      fontsize=FONT - 1, annotation_clip=False)  # fmt: skip
