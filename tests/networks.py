@@ -1,6 +1,7 @@
 """Small networks for tests, with weights large enough that every part of them matters."""
 
 import torch
+from hypothesis import strategies as st
 
 from para_former.models import ModelConfig, ParaFormer
 
@@ -28,3 +29,23 @@ def images_for(model: ParaFormer, batch: int = 3) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
     shape = (batch, config.in_channels, *config.image_shape)
     return torch.randn(shape, generator=generator, dtype=model.embed.pos_embed.dtype)
+
+
+@st.composite
+def network_fields(draw: st.DrawFn, most_branches: int = 4) -> dict[str, object]:
+    """Fields of any small network: shapes that divide nothing in particular, and every option of the forward pass."""
+    depth, heads, patch_size = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return {
+        "depth": depth,
+        "layers": depth * draw(st.integers(1, most_branches)),
+        "heads": heads,
+        "width": heads * draw(st.integers(2, 6)),
+        "image_size": (rows * patch_size, columns * patch_size),
+        "patch_size": patch_size,
+        "in_channels": draw(st.integers(1, 4)),
+        "num_classes": draw(st.integers(0, 3)),
+        "pool": draw(st.sampled_from(["cls", "mean"])),
+        "merge": draw(st.sampled_from(["sum", "mean", "residual"])),
+        "residual": draw(st.sampled_from(["standard", "normed"])),
+    }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import para_former as pf
 from para_former.models.weights import select_branches
 from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error
-from tests.networks import images_for, small_network
+from tests.networks import images_for, network_fields, small_network
 
 EXECUTORS = ("auto", "loop", "batched", "graphed")
 
@@ -41,34 +41,15 @@ def test_the_comparison_can_fail(depth, pool):
 
 @settings(max_examples=30)
 @given(
-    depth=st.integers(1, 3),
-    branches=st.integers(1, 7),
+    fields=network_fields(most_branches=7),
     chosen=st.integers(1, 7),
-    heads=st.integers(1, 3),
-    head_width=st.integers(2, 5),
-    patches=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    classes=st.integers(0, 3),
     batch=st.integers(1, 6),
     threads=st.integers(1, 4),
-    pool=st.sampled_from(["cls", "mean"]),
-    merge=st.sampled_from(["sum", "mean", "residual"]),
     executor=st.sampled_from(EXECUTORS),
 )
-def test_the_first_branches_of_any_shape_equal_the_loop_over_them(
-    depth, branches, chosen, heads, head_width, patches, classes, batch, threads, pool, merge, executor
-):
-    model = small_network(
-        depth=depth,
-        layers=depth * branches,
-        heads=heads,
-        width=heads * head_width,
-        image_size=(patches[0] * 2, patches[1] * 2),
-        patch_size=2,
-        num_classes=classes,
-        pool=pool,
-        merge=merge,
-    )
-    images, chosen = images_for(model, batch), min(chosen, branches)
+def test_the_first_branches_of_any_shape_equal_the_loop_over_them(fields, chosen, batch, threads, executor):
+    model = small_network(**fields)
+    images, chosen = images_for(model, batch), min(chosen, model.config.branches)
     expected = pf.reference(select_branches(model, range(chosen)), images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "get_num_threads", lambda: threads)  # what the blocks are planned for

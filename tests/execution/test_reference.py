@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from para_former import reference
-from tests.networks import images_for, small_network
+from tests.networks import images_for, network_fields, small_network
 
 TOLERANCE = 1e-10  # float64
 
@@ -95,35 +95,10 @@ def test_gradient_checkpointing_changes_no_gradient():
         torch.testing.assert_close(recomputed[name], plain[name], rtol=0, atol=0)
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    depth=st.integers(1, 3),
-    branches=st.integers(1, 4),
-    heads=st.integers(1, 3),
-    head_width=st.integers(1, 5),
-    patches=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    patch_size=st.integers(1, 3),
-    channels=st.integers(1, 4),
-    classes=st.integers(0, 3),
-    batch=st.integers(1, 4),
-    pool=st.sampled_from(["cls", "mean"]),
-    merge=st.sampled_from(["sum", "mean", "residual"]),
-)
-def test_any_shape_equals_the_loop(
-    depth, branches, heads, head_width, patches, patch_size, channels, classes, batch, pool, merge
-):
-    model = small_network(
-        depth=depth,
-        layers=depth * branches,
-        heads=heads,
-        width=heads * head_width + heads,
-        image_size=(patches[0] * patch_size, patches[1] * patch_size),
-        patch_size=patch_size,
-        in_channels=channels,
-        num_classes=classes,
-        pool=pool,
-        merge=merge,
-    )
+@settings(max_examples=25)
+@given(network_fields(), st.integers(1, 4))
+def test_any_shape_equals_the_loop(fields, batch):
+    model = small_network(**fields)
     images = images_for(model, batch)
     assert largest_error(model(images), reference(model, images)) < TOLERANCE
 

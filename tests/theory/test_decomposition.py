@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from para_former import InputError, reference, theory
 from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error
-from tests.networks import images_for, small_network
+from tests.networks import images_for, network_fields, small_network
 
 
 def trained_a_little(**fields):
@@ -40,41 +40,15 @@ def test_the_form_is_the_trained_network(depth):
 
 
 @settings(max_examples=25)
-@given(
-    depth=st.integers(1, 4),
-    branches=st.integers(1, 3),
-    heads=st.integers(1, 3),
-    head_width=st.integers(1, 4),
-    patches=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    patch_size=st.integers(1, 3),
-    channels=st.integers(1, 3),
-    classes=st.integers(0, 3),
-    batch=st.integers(1, 3),
-    pool=st.sampled_from(["cls", "mean"]),
-    merge=st.sampled_from(["sum", "mean", "residual"]),
-    residual=st.sampled_from(["standard", "normed"]),
-)
-def test_any_shape(
-    depth, branches, heads, head_width, patches, patch_size, channels, classes, batch, pool, merge, residual
-):
-    model = small_network(
-        depth=depth,
-        layers=depth * branches,
-        heads=heads,
-        width=heads * head_width + heads,
-        image_size=(patches[0] * patch_size, patches[1] * patch_size),
-        patch_size=patch_size,
-        in_channels=channels,
-        num_classes=classes,
-        pool=pool,
-        merge=merge,
-        residual=residual,
-    )
+@given(network_fields(most_branches=3), st.integers(1, 3))
+def test_any_shape(fields, batch):
+    model = small_network(**fields)
+    config = model.config
     images = images_for(model, batch)
     found = theory.decompose(model, images)
     assert largest_error(found.reconstruct(), reference(model, images).detach()) < TOLERANCE
-    rows = 1 if pool == "cls" else model.config.tokens
-    units = branches * model.config.mlp_width * (model.config.tokens * (depth - 1) + rows)
+    rows = 1 if config.pool == "cls" else config.tokens
+    units = config.branches * config.mlp_width * (config.tokens * (config.depth - 1) + rows)
     assert found.units == units
 
 
