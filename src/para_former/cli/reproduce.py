@@ -13,7 +13,7 @@ from para_former.reports import write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import cells, reproduce
+from para_former.training.reproduce import cells, fingerprint_cells, reproduce
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Options:
     """runs of each network, with seeds 0, 1, ..."""
     epochs: int | None = None
     """passes over the training split; the recipe's own when left out"""
+    fingerprint: bool = False
+    """every combination of the settings that the paper leaves open, in place of the recipe's own"""
     output: Path = Path("runs/reproduce")
     """folder for the runs and the report"""
     data_root: Path | None = None
@@ -49,7 +51,8 @@ def run(arguments: list[str], console: Console) -> Record:
     defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
-    runs = cells(options.table, defaults, options.seeds, options.output)
+    list_cells = fingerprint_cells if options.fingerprint else cells
+    runs = list_cells(options.table, defaults, options.seeds, options.output)
     with stoppable(f"para-former reproduce {shlex.join(arguments)}"):
         reproduce(runs, options.output, console)
     page, markdown = write_report([options.output], options.output)

@@ -64,6 +64,8 @@ class TrainConfig:
     """numbers in one token; the model name's own when left out"""
     heads: int | None = None
     """attention heads; the model name's own when left out"""
+    mlp_ratio: float = 4.0
+    """hidden width of the MLP over width"""
     pool: Pool = "cls"
     """read-out: class token or mean token"""
     merge: Merge = "sum"
@@ -135,6 +137,7 @@ class TrainConfig:
             in_channels=spec.channels,
             num_classes=spec.num_classes,
             patch_size=self.patch_size,
+            mlp_ratio=self.mlp_ratio,
             pool=self.pool,
             merge=self.merge,
             residual=self.residual,

@@ -1,7 +1,8 @@
 """The paper's tables as a list of runs: whatever is missing is run, whatever is there is left alone.
 
-    output/DATASET/RECIPE-eEPOCHS/MODEL-sSEED/    one run (see `loop.py`)
-    output/DATASET/latency.jsonl                  one line per network
+    output/DATASET/RECIPE-eEPOCHS/MODEL-sSEED/                 one run (see `loop.py`)
+    output/DATASET/fingerprint-eEPOCHS/VARIANT/MODEL-sSEED/    one run of the settings that the paper leaves open
+    output/DATASET/latency.jsonl                               one line per network
 
 Stop it at any moment and start it again: finished cells are skipped, a cell in the middle goes on from its last epoch.
 """
@@ -19,6 +20,7 @@ from para_former.models import PAPER_NETWORKS
 from para_former.records import append_record, read_records
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
+from para_former.training.fingerprint import variants
 from para_former.training.loop import train
 from para_former.training.run import RECORD_FILE, is_finished, pick_device
 
@@ -29,9 +31,22 @@ LATENCY_KEY = ("model", "width", "tokens", "pool", "device")  # what a network i
 
 def cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """Every run of a table, or of networks such as "1-6,6-6": each with seeds 0 to `seeds` - 1."""
+    return _cells(table, defaults, seeds, _folder(defaults, defaults.recipe, output))
+
+
+def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
+    """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
+    folder = _folder(defaults, "fingerprint", output)
+    return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
+
+
+def _folder(defaults: TrainConfig, name: str, output: Path) -> Path:
+    return output / defaults.dataset_label() / f"{name}-e{defaults.epochs}"
+
+
+def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[TrainConfig]:
     if seeds < 1:
         raise InputError(f"seeds: expected at least 1, found {seeds}")
-    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}"
     return [
         replace(defaults, model=model, seed=seed, output=folder / f"{model}-s{seed}")
         for seed in range(seeds)
