@@ -1,7 +1,8 @@
 """The settings that the paper leaves open, as runs: which of them leads to the accuracies it prints?
 
 The candidates are those of the authors' later code and of the public code base which that is derived from. Every
-combination is one variant of the recipe `paper`; the report sets their accuracies beside the paper's.
+combination is one variant of the recipe `paper`; the report sets their accuracies beside the paper's. In records their
+recipe is called "fingerprint", so that no variant is taken for the recipe itself.
 """
 
 from collections.abc import Iterator
@@ -26,5 +27,5 @@ def variants(defaults: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
         SIZES.items(), SCHEDULES, RESIDUALS, RANDAUGMENT.items()
     ):
         augment = replace(defaults.augment, randaugment_rounds=rounds)
-        run = replace(defaults, **sizes, schedule=schedule, residual=residual, augment=augment)
-        yield f"{size}-{residual}-{name}-{schedule}", run
+        settings = {**sizes, "schedule": schedule, "residual": residual, "augment": augment}
+        yield f"{size}-{residual}-{name}-{schedule}", replace(defaults, recipe="fingerprint", **settings)

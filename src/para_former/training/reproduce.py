@@ -31,17 +31,14 @@ LATENCY_KEY = ("model", "width", "tokens", "pool", "device")  # what a network i
 
 def cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """Every run of a table, or of networks such as "1-6,6-6": each with seeds 0 to `seeds` - 1."""
-    return _cells(table, defaults, seeds, _folder(defaults, defaults.recipe, output))
+    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}"
+    return _cells(table, defaults, seeds, folder)
 
 
 def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
-    folder = _folder(defaults, "fingerprint", output)
+    folder = output / defaults.dataset_label() / f"fingerprint-e{defaults.epochs}"
     return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
-
-
-def _folder(defaults: TrainConfig, name: str, output: Path) -> Path:
-    return output / defaults.dataset_label() / f"{name}-e{defaults.epochs}"
 
 
 def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[TrainConfig]:
