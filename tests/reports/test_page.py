@@ -1,9 +1,11 @@
 """The whole report: complete, self-contained, escaped, the same bytes from the same records, and written safely."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,10 +51,13 @@ def test_the_page_loads_nothing(page):
     assert not parsed.tags & {"script", "link", "iframe", "object", "base"}
 
 
-def test_ids_are_unique_and_links_lead_somewhere(page):
+def test_ids_are_unique_and_links_lead_somewhere(results, page):
     parsed = helpers.Page(page)
     assert len(parsed.ids) == len(set(parsed.ids))
-    assert {link.removeprefix("#") for link in parsed.links} <= set(parsed.ids)
+    inside = {link.removeprefix("#") for link in parsed.links if link.startswith("#")}
+    outside = [link for link in parsed.links if not link.startswith("#")]
+    assert inside and inside <= set(parsed.ids)
+    assert outside and all((results / "out" / link).is_file() for link in outside)
     assert {address.removeprefix("#") for address in parsed.loads if address.startswith("#")} <= set(parsed.ids)
 
 
@@ -67,17 +72,18 @@ def test_it_serves_dark_phones_and_paper(page):
         assert expected in page
 
 
-def test_rebuilt_twice_it_is_byte_identical(results, page, tmp_path):
+def test_rebuilt_twice_it_is_byte_identical(results, page):
     """The second time in another process, with another hash seed, from the same folders named one by one."""
+    again = results / "again"
     program = (
         "import sys; from pathlib import Path; from para_former.reports import write_report\n"
         "write_report([Path(root) for root in sys.argv[2:]], Path(sys.argv[1]))"
     )
     roots = [str(results / "digits"), str(results / "cifar10")]
-    subprocess.run([sys.executable, "-c", program, str(tmp_path), *roots], check=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md"]
+    subprocess.run([sys.executable, "-c", program, str(again), *roots], check=True)
+    assert sorted(path.name for path in again.iterdir()) == ["report.html", "report.md"]
     for name in ("report.html", "report.md"):
-        assert (tmp_path / name).read_bytes() == (results / "out" / name).read_bytes()
+        assert (again / name).read_bytes() == (results / "out" / name).read_bytes()
 
 
 def test_reports_import_records_and_nothing_that_trains():
@@ -140,6 +146,17 @@ def test_paths_are_relative_to_the_roots(tmp_path):
     assert "one/record.jsonl" in text and "two/record.jsonl" in text and str(tmp_path) not in text
     html, _ = write_report([tmp_path / "one" / "record.jsonl"], tmp_path / "out")
     assert ">record.jsonl<" in html.read_text()
+
+
+def test_the_text_may_lie_elsewhere_and_its_links_still_lead_to_records(tmp_path):
+    record = tmp_path / "some results" / "record.jsonl"
+    write_records(record, helpers.training(recipe="paper"))
+    page, text = write_report([record.parent], tmp_path / "out", tmp_path / "docs" / "reproduction.md")
+    assert not (tmp_path / "out" / "report.md").exists()
+    (link,) = {link for link in helpers.Page(page.read_text()).links if not link.startswith("#")}
+    assert (page.parent / unquote(link)).samefile(record)
+    links = set(re.findall(r"\]\((.*?)\)", text.read_text()))
+    assert links and all((text.parent / unquote(link)).samefile(record) for link in links)
 
 
 def test_no_record_is_refused_and_nothing_is_written(tmp_path):

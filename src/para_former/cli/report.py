@@ -20,7 +20,9 @@ class Options:
     roots: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """runs, folders of runs or record files"""
     output: Path | None = None
-    """folder for report.html and report.md; the first root's when left out"""
+    """folder for report.html; the first root's when left out"""
+    markdown: Path | None = None
+    """file for the text; report.md beside the page when left out"""
 
 
 def run(arguments: list[str], console: Console) -> Record:
@@ -28,6 +30,7 @@ def run(arguments: list[str], console: Console) -> Record:
     if not options.roots:
         raise InputError("expected at least one run or folder of records, found none")
     first = options.roots[0]
-    page, markdown = write_report(options.roots, options.output or (first.parent if first.is_file() else first))
+    output = options.output or (first.parent if first.is_file() else first)
+    page, markdown = write_report(options.roots, output, options.markdown)
     console.print(f"page: {page}\ntext: {markdown}")
     return {"page": str(page), "markdown": str(markdown)}

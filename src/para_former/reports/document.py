@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
+from urllib.parse import quote
 
 from para_former.reports.style import STYLE
 
@@ -30,24 +31,31 @@ def markdown_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, a lighter note beside it (a spread) or below it (a reason), and how it stands out."""
+    """One cell: its text, a lighter note beside it (a spread) or below it (a reason), and how it stands out.
+
+    `links` are (text, address) pairs that follow the note below.
+    """
 
     text: str
     beside: str = ""
     below: str = ""
     kind: Literal["", "best", "missing"] = ""
+    links: tuple[tuple[str, str], ...] = ()
 
     def html(self, beside: bool) -> str:
         """The inside of a cell; `beside` keeps room for a note where another cell of the column has one."""
         text = escape(self.text).replace("/", "/<wbr>") if len(self.text) > LONG else prose(self.text)
         text = f'<span class="{self.kind}">{text}</span>' if self.kind else text
         text += f' <span class="beside">{escape(self.beside)}</span>' if beside and self.kind != "missing" else ""
-        return text + (f'<span class="below">{prose(self.below)}</span>' if self.below else "")
+        links = [f'<a href="{escape(quote(address))}">{escape(label)}</a>' for label, address in self.links]
+        below = " ".join(filter(None, [prose(self.below), *links]))
+        return text + (f'<span class="below">{below}</span>' if below else "")
 
     def markdown(self) -> str:
         text = markdown_text(self.text)
         below = f"({self.below})" if self.below else ""
         notes = [markdown_text(note) for note in (self.beside, below) if note]
+        notes += [f"[{markdown_text(label)}]({quote(address)})" for label, address in self.links]
         return " ".join([f"**{text}**" if self.kind == "best" else text, *notes])
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from para_former.reports import paper
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.tables import device, ratio
+from para_former.reports.tables import device, ratio, signed
 
 PREFIX = "Para-F-"
 
@@ -116,7 +116,7 @@ def _best(experiment: Experiment) -> str:
     text = f"{best.label} has the highest mean test accuracy, {best.top1:.2f}{spread} %"
     if not others:
         return f"{best.label} is the only network measured: {best.top1:.2f}{spread} % test accuracy."
-    return f"{text}; {others[0].label} follows {best.top1 - others[0].top1:.2f} points behind{_doubt(best, others[0])}."
+    return f"{text}; {others[0].label} follows {best.top1 - others[0].top1:.2f} points behind{doubt(best, others[0])}."
 
 
 def _seeds(experiment: Experiment) -> str:
@@ -135,8 +135,8 @@ def _serial_accuracy(experiment: Experiment) -> str:
         return "These records do not compare a serial network of several layers with parallel ones in accuracy."
     texts = []
     for one in serial:
-        below = [other for other in parallel if other.top1 < one.top1 and not _doubt(one, other)]
-        above = [other for other in parallel if other.top1 > one.top1 and not _doubt(one, other)]
+        below = [other for other in parallel if other.top1 < one.top1 and not doubt(one, other)]
+        above = [other for other in parallel if other.top1 > one.top1 and not doubt(one, other)]
         level = [other for other in parallel if other not in below and other not in above]
         sides = _sides({"more accurate than": below, "less accurate than": above, "level with": level})
         texts.append(f"The serial {one.label} is {', '.join(sides)}.")
@@ -158,7 +158,7 @@ def _against_paper(experiment: Experiment) -> str:
             "equal to it for": [network for network, gap in pairs if gap == 0],
         }
     )
-    gaps = sorted({_signed(gap) for _, gap in pairs}, key=lambda text: float(text.replace("−", "-")))
+    gaps = sorted({signed(gap) for _, gap in pairs}, key=lambda text: float(text.replace("−", "-")))
     return (
         f"After {experiment.epochs} epochs of the recipe {experiment.recipe}, beside the paper's figure "
         f"({paper.EPOCHS} epochs, settings not given): {', '.join(sides)}; "
@@ -194,7 +194,7 @@ def _trend(where: str, axis: str, chain: list[Network]) -> str:
         text = f"{where} mean accuracy does not grow with {axis}: {values}."
     else:
         text = f"{where} mean accuracy grows with {axis}, except from {_arrows(falls)}: {values}."
-    unclear = [(low, high) for low, high in steps if _doubt(low, high)]
+    unclear = [(low, high) for low, high in steps if doubt(low, high)]
     return text + (f" Within the spread over seeds: {_arrows(unclear)}." if unclear else "")
 
 
@@ -202,7 +202,7 @@ def _sides(networks: dict[str, list[Network]]) -> list[str]:
     return [f"{phrase} {names(members)}" for phrase, members in networks.items() if members]
 
 
-def _doubt(one: Network, other: Network) -> str:
+def doubt(one: Network, other: Network) -> str:
     """`, within the spread over seeds` where a difference is no larger than the two spreads together."""
     known = one.spread is not None and other.spread is not None
     inside = known and abs(one.top1 - other.top1) <= one.spread + other.spread
@@ -224,10 +224,6 @@ def _verb(networks: Sequence[Network], singular: str, plural: str) -> str:
 
 def _changes(points: float) -> str:
     return f"gains {points:.2f} points" if points > 0 else f"loses {-points:.2f} points"
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.2f}".replace("-", "−")
 
 
 def _median_ms(network: Network) -> float:

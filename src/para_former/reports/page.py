@@ -5,13 +5,13 @@ Order and wording of the sections live here; numbers come from `experiments`, ce
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
 from para_former.records import Record, find_records, write_atomically
-from para_former.reports import findings, paper, plots, tables
+from para_former.reports import findings, fingerprint, paper, plots, tables
 from para_former.reports.bench_section import bench_section
 from para_former.reports.document import (
     Block,
@@ -26,6 +26,7 @@ from para_former.reports.document import (
     markdown_page,
 )
 from para_former.reports.experiments import Experiment, Network, Run, collect, experiments
+from para_former.reports.reproduction import reproduction_section
 from para_former.reports.theory import collect_theory, theory_section
 
 INTRODUCTION = (
@@ -40,8 +41,11 @@ ORIGIN = (
 )
 
 
-def write_report(roots: Sequence[Path], output: Path) -> tuple[Path, Path]:
-    """Write `report.html` and `report.md` into the folder `output` from all records at or below `roots`."""
+def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = None) -> tuple[Path, Path]:
+    """Write `report.html` into the folder `output`, from all records at or below `roots`, and the text to `markdown`.
+
+    The text goes to `report.md` beside the page when `markdown` is left out. Links to records are relative.
+    """
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
     if not any(files.values()):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
@@ -49,36 +53,40 @@ def write_report(roots: Sequence[Path], output: Path) -> tuple[Path, Path]:
         raise InputError(f"{output}: expected a folder to write the report into, found a file")
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
-    written = Path(output) / "report.html", Path(output) / "report.md"
-    blocks = document(records)
-    for path, render in zip(written, (html_page, markdown_page), strict=True):
-        write_atomically(path, render(blocks).encode())
+    written = Path(output) / "report.html", markdown or Path(output) / "report.md"
+    for path, render in zip(written, (build_page, build_markdown), strict=True):
+        way = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
+        write_atomically(path, render(records, "" if way == "." else f"{way}/").encode())
     return written
 
 
-def build_page(records_by_path: Mapping[str, list[Record]]) -> str:
-    """The report as one self-contained HTML page."""
-    return html_page(document(records_by_path))
+def build_page(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
+    """The report as one self-contained HTML page; `way` leads from the page to where the paths of records begin."""
+    return html_page(document(records_by_path, way))
 
 
-def build_markdown(records_by_path: Mapping[str, list[Record]]) -> str:
+def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
     """The report as Markdown, without the drawings."""
-    return markdown_page(document(records_by_path))
+    return markdown_page(document(records_by_path, way))
 
 
-def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
+def document(records_by_path: Mapping[str, list[Record]], way: str = "") -> list[Block]:
     """All blocks of the report."""
     runs, latencies = collect(records_by_path)
+    tried = [run for run in runs if run.line["recipe"] == fingerprint.RECIPE]
+    found = experiments([run for run in runs if run not in tried], latencies)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
-    for dataset, members in groupby(experiments(runs, latencies), key=lambda experiment: experiment.dataset):
+    if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
+        blocks += reproduction_section(found, experiments(tried, []), lambda path: way + path)
+    for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
         for experiment in members:
             blocks += _experiment(experiment)
     blocks += bench_section(records_by_path)
     theory = collect_theory(records_by_path)
-    blocks += theory_section(theory, experiments(runs, latencies))
-    blocks += _conditions(runs, [*latencies, *theory])
+    blocks += theory_section(theory, found)
+    blocks += _conditions(runs, [*latencies, *theory], lambda path: way + path)
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
     return [title, Paragraph(INTRODUCTION), Paragraph(ORIGIN), contents, *blocks]
 
@@ -149,7 +157,7 @@ def _mistaken(classes: list[str], row: list[int], index: int) -> str:
     return f"Most often taken for {classes[most]}: {wrong[most]} of {sum(row)}." if wrong[most] else "Never mistaken."
 
 
-def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
+def _conditions(runs: list[Run], others: list[Record], address: Callable[[str], str]) -> Iterator[Block]:
     """What every number on the page depends on; `others` are measurements of other kinds than training."""
     yield Heading(2, "Conditions", anchor="conditions")
     places = tables.number_places([*(run.line for run in runs), *others])
@@ -164,7 +172,7 @@ def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
         runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
     yield tables.place_table(places)
     if runs:
-        yield tables.run_table(runs, places)
+        yield tables.run_table(runs, places, address)
     if latencies:
         yield tables.latency_table(latencies, places)
 

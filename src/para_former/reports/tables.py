@@ -51,8 +51,8 @@ def place_table(places: dict[str, int]) -> Table:
     return Table(caption, ("Place", "Hardware", "Versions", "Commit"), frozenset(), tuple(rows))
 
 
-def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
-    """Every training run: what it was, how far it came, on which split and place, and the file that says so."""
+def run_table(runs: Sequence[Run], places: dict[str, int], address: Callable[[str], str]) -> Table:
+    """Every training run: what it was, how far it came, its split and place, and a link to the file that says so."""
     columns = (
         "Network",
         "Data set",
@@ -78,7 +78,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
             _measured(speeds[len(speeds) // 2] if speeds else None, "{:,.0f}"),
             Cell(str(line["split"].get("hash", "unknown"))),
             Cell(str(places[_place(line)])),
-            Cell(run.path),
+            Cell("", links=((run.path, address(run.path)),)),
         )
 
     caption = (
@@ -140,6 +140,10 @@ def milliseconds(value: int | float) -> str:
 
 def ratio(value: int | float) -> str:
     return f"{value:.2f}×" if value < 10 else f"{value:.1f}×"
+
+
+def signed(points: float) -> str:
+    return f"{points:+.2f}".replace("-", "−")
 
 
 def _place(record: Record) -> str:

@@ -1,0 +1,145 @@
+"""The questions that the paper's tables raise, answered from the same records: sentences and one comparison.
+
+Whether accuracy grows with layers and with depth, whether branches beside a deep network help, where the paper's text
+and its tables disagree, and what a serial ViT of equal size or equal latency reaches, which the paper leaves out.
+"""
+
+from collections.abc import Sequence
+
+from para_former.reports import findings, paper
+from para_former.reports.document import Cell, Table
+from para_former.reports.experiments import Experiment, Network
+from para_former.reports.fingerprint import distance, settings
+from para_former.reports.tables import NOT_MEASURED, milliseconds, signed, title
+
+
+def paper_against_itself() -> list[str]:
+    """What the paper's text says of its Tables 2 and 3, counted in the tables."""
+    sets, tables = list(paper.TITLES), {name: paper.trained_from_scratch(name) for name in paper.TITLES}
+
+    def where(holds) -> list[str]:
+        return [paper.TITLES[name] for name in sets if holds(tables[name])]
+
+    falls = [
+        f"{paper.TITLES[name]} (Para-F-1-{low} {table[1, low]:.2f}, 1-{high} {table[1, high]:.2f})"
+        for name, table in tables.items()
+        for low, high in ((1, 6), (6, 12), (12, 24))
+        if table[1, high] <= table[1, low]
+    ]
+    beaten = where(lambda table: table[6, 6] <= max(table[2, 24], table[3, 24]))
+    ahead = where(lambda table: table[6, 24] > table[6, 6])
+    above = where(lambda table: min(table[shape] for shape in paper.NETWORKS[4:]) > table[1, 24])
+    return [
+        "In the paper's Table 2 accuracy grows with every step in layers, as its Section 4.2 says, except on "
+        f"{', '.join(falls)}, which Section 4.2 names.",
+        f"Every network of Table 3 is above Para-F-1-24 on {len(above)} of {len(sets)} data sets, as Section 4.3 says.",
+        "Section 4.3 says that Para-F-6-6 consistently outperforms Para-F-2-24 and 3-24. Table 3 says otherwise on "
+        f"{', '.join(beaten)}.",
+        f"Para-F-6-24, four branches beside one another, is above the serial Para-F-6-6 on {len(ahead)} of {len(sets)} "
+        f"data sets in Table 3, by {_gains(tables)} points, at four times the layers.",
+    ]
+
+
+def fingerprint(found: Sequence[Experiment]) -> str:
+    """Which combination of the open settings comes nearest, among those trained equally long."""
+    best = min(found, key=lambda each: (-each.epochs, -len(each.measured), distance(each)))
+    values = ", ".join(f"{name.lower()} {value}" for name, value in settings(best).items())
+    return (
+        "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
+        "its authors' later code, or the code base behind that, makes likely; Adam, 1e-4, batch 500 and dropout 0.1 "
+        "throughout. With a constant rate a short training is the beginning of the long one; with a cosine it is a "
+        f"schedule of its own. Nearest among the longest trainings ({best.epochs} of the paper's {paper.EPOCHS} "
+        f"epochs): {values}."
+    )
+
+
+def questions(found: Sequence[Experiment]) -> list[tuple[str, list[str]]]:
+    """(question, what each experiment answers), the questions that no experiment can answer left out."""
+    asked = {
+        "Does accuracy grow with the number of layers, at depth 1?": findings.growth_with_layers,
+        "Does it grow with depth, at equal layers?": findings.growth_with_depth,
+        "Is Para-F-6-24 better than the serial Para-F-6-6?": branches_beside_depth,
+    }
+    answers = []
+    for question, answer in asked.items():
+        sentences = [
+            f"{title(experiment.dataset)}, {experiment.name}: {text}"
+            for experiment in found
+            if len(experiment.measured) > 1 and (text := answer(experiment))
+        ]
+        if sentences:
+            answers.append((question, sentences))
+    return answers
+
+
+def branches_beside_depth(experiment: Experiment) -> str:
+    """Para-F-6-24 against Para-F-6-6: the same depth, one branch and four."""
+    found = {network.model: network for network in experiment.measured}
+    one, four = (found.get(f"para_former_6_{layers}") for layers in (6, 24))
+    if one is None or four is None:
+        return ""
+    gap = f"{signed(four.top1 - one.top1)} points{findings.doubt(one, four)}"
+    return f"{four.label} {four.top1:.2f}, {one.label} {one.top1:.2f}: {gap}."
+
+
+def serial_table(found: Sequence[Experiment]) -> Table | None:
+    """Each parallel network beside the best serial one that is no larger, and the best that answers no later."""
+    rows = []
+    for experiment in found:
+        serial = [network for network in experiment.measured if network.serial]
+        for network in experiment.measured:
+            if network.serial or not serial:
+                continue
+            no_larger = [one for one in serial if one.parameters <= network.parameters * TOLERANCE]
+            no_slower = [
+                one for one in serial if network.latency and one.latency and _ms(one) <= _ms(network) * TOLERANCE
+            ]
+            rows.append(
+                (
+                    Cell(f"{title(experiment.dataset)}, {experiment.name}"),
+                    Cell(network.label),
+                    Cell(f"{network.parameters / 1e6:.2f}"),
+                    Cell(milliseconds(_ms(network))) if network.latency else Cell(NOT_MEASURED, kind="missing"),
+                    Cell(f"{network.top1:.2f}"),
+                    _beside(network, no_larger),
+                    _beside(network, no_slower),
+                )
+            )
+    if not rows:
+        return None
+    columns = (
+        "Experiment",
+        "Network",
+        "Parameters, M",
+        "Latency, ms",
+        "Test top-1, %",
+        "Serial, no more parameters",
+        "Serial, no later",
+    )
+    caption = (
+        "Parallel networks beside serial ones (m = n, any width) trained alike: the most accurate one of those with no "
+        "more parameters, and of those that answer no later (one image, both prepared, as in the tables below), each "
+        "up to 10 %. Points: serial less parallel; above 0 the serial network is the better choice."
+    )
+    return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
+
+
+TOLERANCE = 1.1
+
+
+def _beside(network: Network, serial: list[Network]) -> Cell:
+    best = max(serial, key=lambda one: one.top1, default=None)
+    if best is None:
+        return Cell(NOT_MEASURED, kind="missing")
+    latency = f", {milliseconds(_ms(best))} ms" if best.latency else ""
+    below = f"{best.label}, {best.parameters / 1e6:.2f} M{latency}"
+    return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)
+
+
+def _ms(network: Network) -> float:
+    return network.latency["ours_ms"]["median"]
+
+
+def _gains(tables: dict[str, dict]) -> str:
+    gaps = sorted(table[6, 24] - table[6, 6] for table in tables.values())
+    return f"{signed(gaps[0])} to {signed(gaps[-1])}"

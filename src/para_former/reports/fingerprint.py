@@ -1,0 +1,59 @@
+"""The table of the settings that the paper leaves open: every combination tried, beside the accuracies it prints."""
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+
+from para_former.reports import paper
+from para_former.reports.document import Cell, Table
+from para_former.reports.experiments import Experiment, network_label
+from para_former.reports.tables import NOT_MEASURED, signed, title
+
+RECIPE = "fingerprint"
+SHAPES = ((1, 1), (1, 24), (6, 6))
+SETTINGS = {
+    "Image": "image_size",
+    "Patch": "patch_size",
+    "Width": "width",
+    "MLP": "mlp_ratio",
+    "Residual": "residual",
+    "RandAugment": "randaugment_rounds",
+    "Schedule": "schedule",
+}
+
+
+def settings(experiment: Experiment) -> dict[str, str]:
+    """The open settings of a variant, by column."""
+    run = next(run for network in experiment.networks for run in network.runs)
+    return {column: str(json.loads(run.settings[name])) for column, name in SETTINGS.items()}
+
+
+def distance(experiment: Experiment) -> float:
+    """Mean distance to the paper over the networks measured, points; infinite where none is."""
+    gaps = [abs(network.top1 - network.paper_top1) for network in experiment.measured if network.paper_top1]
+    return statistics.fmean(gaps) if gaps else float("inf")
+
+
+def fingerprint_table(found: Sequence[Experiment], address: Callable[[str], str]) -> Table:
+    """One row a variant, the longest trainings first, the nearest to the paper first among equals."""
+    labels = [network_label(f"para_former_{m}_{n}", m, n) for m, n in SHAPES]
+    rows = []
+    for experiment in sorted(found, key=lambda each: (-each.epochs, -len(each.measured), distance(each), each.variant)):
+        cells = []
+        for m, n in SHAPES:
+            network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
+            if network.top1 is None:
+                cells.append(Cell(NOT_MEASURED, kind="missing"))
+            else:
+                links = tuple((f"seed {run.line['seed']}", address(run.path)) for run in network.tested)
+                gap = signed(network.top1 - network.paper_top1)
+                cells.append(Cell(f"{network.top1:.2f}", beside=gap, links=links))
+        rows.append((*map(Cell, settings(experiment).values()), Cell(str(experiment.epochs)), *cells))
+    printed = paper.trained_from_scratch(found[0].dataset)
+    figures = ", ".join(f"{printed[shape]:.2f} with {label}" for shape, label in zip(SHAPES, labels, strict=True))
+    caption = (
+        f"{title(found[0].dataset)}, test top-1 in %, and beside it the distance to the paper in points ({figures}, "
+        f"after {paper.EPOCHS} epochs). MLP: hidden width over width. RandAugment: its rounds at magnitude 14."
+    )
+    columns = (*SETTINGS, "Epochs", *labels)
+    return Table(caption, columns, frozenset(columns) - {"Residual", "Schedule"}, tuple(rows))

@@ -1,0 +1,85 @@
+"""The section of a report that sets the paper's Tables 2 and 3 beside what was measured, cell by cell.
+
+A cell is one network on one data set under one recipe: the longest training that was tested, with its distance to the
+paper and links to its records. What the cells say is `answers.py`; each data set in full follows in its own section.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from para_former.reports import answers, paper
+from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
+from para_former.reports.experiments import Experiment, Network, network_label
+from para_former.reports.fingerprint import fingerprint_table
+from para_former.reports.tables import NOT_MEASURED, signed
+
+RECIPES = ("paper", "modern")
+"""the paper's most likely settings, and the best that the same networks were trained with"""
+Address = Callable[[str], str]
+"""from the path of a record to where a link to it leads"""
+
+
+def reproduction_section(
+    found: Sequence[Experiment], fingerprints: Sequence[Experiment], address: Address
+) -> Iterator[Block]:
+    """Both tables, the fingerprint where there is one, and the questions with what the records answer."""
+    yield Heading(2, "The paper's tables, measured", anchor="reproduction")
+    for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
+        yield _table(number, printed, found, address)
+    if fingerprints:
+        yield Heading(3, "Which settings does the paper use?")
+        yield Paragraph(answers.fingerprint(fingerprints))
+        yield fingerprint_table(fingerprints, address)
+    yield Heading(3, "What the tables say")
+    yield Points(tuple(answers.paper_against_itself()))
+    for title, sentences in answers.questions(found):
+        yield Heading(4, title)
+        yield Points(tuple(sentences))
+    comparison = answers.serial_table(found)
+    if comparison:
+        yield comparison
+
+
+def _table(number: int, printed: dict, found: Sequence[Experiment], address: Address) -> Table:
+    shapes = list(next(iter(printed.values())))
+    rows = []
+    for dataset, title in paper.TITLES.items():
+        published = [Cell(f"{printed[dataset][shape]:.2f}") for shape in shapes]
+        rows.append((Cell(title, below="the paper"), *published))
+        for recipe in RECIPES:
+            cells = [_cell(found, dataset, recipe, shape, address) for shape in shapes]
+            rows.append((Cell(title, below=f"recipe {recipe}"), *cells))
+    columns = ("Data set", *(network_label(f"para_former_{m}_{n}", m, n) for m, n in shapes))
+    caption = (
+        f"Table {number} of the paper ({paper.EPOCHS} epochs, seeds not given) and ours: test top-1, %, after the last "
+        "epoch, mean ± sample standard deviation over seeds; below it the distance to the paper in points, the epochs, "
+        "and the record of each seed."
+    )
+    return Table(caption, columns, frozenset(columns[1:]), tuple(rows))
+
+
+def _cell(found: Sequence[Experiment], dataset: str, recipe: str, shape: tuple[int, int], address: Address) -> Cell:
+    tested = longest(found, dataset, recipe, shape)
+    if tested is None:
+        return Cell(NOT_MEASURED, kind="missing")
+    epochs, network = tested
+    return Cell(
+        f"{network.top1:.2f}",
+        beside="" if network.spread is None else f"± {network.spread:.2f}",
+        below=f"{signed(network.top1 - network.paper_top1)}, {epochs} epochs, seed",
+        links=tuple((str(run.line["seed"]), address(run.path)) for run in network.tested),
+    )
+
+
+def longest(
+    found: Sequence[Experiment], dataset: str, recipe: str, shape: tuple[int, int]
+) -> tuple[int, Network] | None:
+    """(epochs, network) of the longest tested training of the paper's network; among equals that of most seeds."""
+    name = "para_former_{}_{}".format(*shape)
+    tested = [
+        (experiment.epochs, network)
+        for experiment in found
+        if (experiment.dataset, experiment.recipe) == (dataset, recipe)
+        for network in experiment.measured
+        if network.model == name
+    ]
+    return max(tested, key=lambda pair: (pair[0], pair[1].seeds), default=None)

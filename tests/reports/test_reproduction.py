@@ -1,0 +1,126 @@
+"""The paper's tables beside ours: every cell from its record, the fingerprint ranked, the questions answered."""
+
+import re
+
+import pytest
+
+from para_former.reports import answers, paper
+from para_former.reports.experiments import collect, experiments
+from para_former.reports.page import build_markdown
+from para_former.reports.reproduction import longest
+
+from . import helpers
+
+
+def found(records):
+    return experiments(*collect(records))
+
+
+def row(text, start):
+    """Cells of the first line that begins like this."""
+    line = next(line for line in text.split("\n") if line.startswith(start))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def table_2(records):
+    return row(build_markdown(records), "| CIFAR-10 (recipe paper) |")
+
+
+def test_a_cell_gives_mean_spread_distance_epochs_and_a_link_for_each_seed():
+    records = helpers.family(recipe="paper", epochs=10)
+    cell = table_2(records)[1]
+    assert cell.startswith("56.30 ± 0.30 (+0.35, 10 epochs, seed) [0](")
+    for seed in range(3):
+        assert f"[{seed}](cifar10/para_former_1_1/seed-{seed}/record.jsonl)" in cell
+
+
+def test_deleting_records_turns_a_cell_to_not_measured_and_no_other():
+    records = helpers.family(recipe="paper")
+    before = table_2(records)
+    for seed in range(3):
+        del records[f"cifar10/para_former_1_6/seed-{seed}/record.jsonl"]
+    after = table_2(records)
+    assert "not measured" not in before
+    assert [new for old, new in zip(before, after, strict=True) if old != new] == ["not measured"]
+
+
+def test_the_longest_tested_training_counts_and_other_sizes_never():
+    short, long = (helpers.training(1, 6, top1, recipe="paper", epochs=e) for top1, e in ((70.0, 2), (60.0, 5)))
+    unfinished = helpers.training(1, 6, 90.0, recipe="paper", epochs=9, done=8)
+    small = helpers.training(1, 6, 95.0, recipe="paper", epochs=20)
+    small[0] |= {"model": "para_former_small_1_6"}
+    records = dict(zip("abcd", (short, long, unfinished, small), strict=True))
+    epochs, network = longest(found(records), "cifar10", "paper", (1, 6))
+    assert (epochs, network.top1) == (5, 60.0)
+    assert longest(found(records), "cifar10", "modern", (1, 6)) is None
+
+
+def variant(residual, top1, layers=1, epochs=3):
+    lines = helpers.training(1, layers, top1, recipe="fingerprint", epochs=epochs)
+    lines[0]["model_config"] |= {"mlp_ratio": 4.0, "residual": residual}
+    lines[0]["config"] |= {"randaugment_rounds": 2, "schedule": "constant"}
+    return lines
+
+
+def test_the_fingerprint_names_the_nearest_among_the_longest_and_is_no_experiment():
+    far, near, short = variant("normed", 40.0), variant("standard", 55.0), variant("other", 55.95, epochs=2)
+    text = build_markdown({"a": far, "b": near, "c": short})
+    assert "randaugment 2, schedule constant" in text and "residual standard" in text
+    rows = [line for line in text.split("\n") if line.startswith("| 32 | 4 | 192 ")]
+    assert [line.split(" | ")[4] for line in rows] == ["standard", "normed", "other"]
+    assert "55.00 −0.95 [seed 0](b)" in rows[0]
+    assert "Recipe fingerprint" not in text
+
+
+def test_what_the_text_of_the_paper_says_is_counted_in_its_tables(monkeypatch):
+    growth, above, outperforms, ahead = answers.paper_against_itself()
+    assert "Flowers-102 (Para-F-1-12 37.42, 1-24 35.84)" in growth and "CIFAR-10" not in growth
+    assert "5 of 5" in above and outperforms.endswith("on Flowers-102.") and "4 of 5" in ahead
+    changed = {**paper.TABLE_3, "cifar10": {**paper.TABLE_3["cifar10"], (2, 24): 99.0}}
+    monkeypatch.setattr(paper, "TABLE_3", changed)
+    assert answers.paper_against_itself()[2].endswith("on CIFAR-10, Flowers-102.")
+
+
+def test_questions_are_answered_by_every_experiment_that_can():
+    records = {**helpers.family(recipe="paper"), **helpers.family("cifar100", seeds=(0,), recipe="modern")}
+    asked = dict(answers.questions(found(records)))
+    assert [len(sentences) for sentences in asked.values()] == [2, 2, 2]
+    (first, _) = asked["Is Para-F-6-24 better than the serial Para-F-6-6?"]
+    assert first.startswith("CIFAR-10, recipe paper, 3 epochs: Para-F-6-24 80.30, Para-F-6-6 79.30: +1.00 points.")
+    assert answers.questions(found({"a": helpers.training()})) == []
+
+
+@pytest.fixture
+def against_serial():
+    """Para-F-1-24 beside three serial ones: small and fast, as large and slow, as fast and too large."""
+    files, latencies = {}, []
+    for model, depth, layers, parameters, ms, top1 in (
+        ("para_former_1_24", 1, 24, 100, 1.0, 60.0),
+        ("para_former_2_2", 2, 2, 10, 1.05, 50.0),
+        ("para_former_24_24", 24, 24, 105, 9.0, 70.0),
+        ("para_former_base_2_2", 2, 2, 150, 1.0, 80.0),
+    ):
+        lines = helpers.training(depth, layers, top1)
+        lines[0] |= {"model": model, "parameters": parameters}
+        files[model] = lines
+        latencies.append({**helpers.latency_line(depth, layers, ours=ms), "model": model})
+    return {**files, "latency": latencies}
+
+
+def test_a_parallel_network_meets_the_best_serial_of_its_size_and_of_its_latency(against_serial):
+    (cells,) = answers.serial_table(found(against_serial)).rows
+    size, time = cells[-2:]
+    assert (size.text, size.beside) == ("70.00", "+10.00") and "24-24" in size.below
+    assert (time.text, time.beside) == ("80.00", "+20.00") and "base" in time.below
+    del against_serial["para_former_24_24"], against_serial["para_former_base_2_2"]
+    (cells,) = answers.serial_table(found(against_serial)).rows
+    assert [cell.text for cell in cells[-2:]] == ["50.00", "50.00"]
+    del against_serial["para_former_2_2"]
+    assert answers.serial_table(found(against_serial)) is None
+
+
+def test_without_a_latency_the_comparison_at_equal_latency_is_not_measured(against_serial):
+    del against_serial["latency"]
+    (cells,) = answers.serial_table(found(against_serial)).rows
+    assert [cell.text for cell in cells[-2:]] == ["70.00", "not measured"]
+    assert re.fullmatch("not measured", cells[3].text)
