@@ -1,6 +1,7 @@
 """Recipes: a run is a function that returns its configuration. The table at the end is what `--recipe` knows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from para_former.data import Augment, get_spec
 from para_former.errors import InputError
@@ -59,6 +60,17 @@ def paper(dataset: str) -> TrainConfig:
     )
 
 
+def paper_short(dataset: str) -> TrainConfig:
+    """`paper` in the hours of two CPU cores: at ten times the rate, falling along a cosine, and half the batch.
+
+    Adam moves a weight by about the rate in a step: the rates of its 15 epochs add up to those of 150 of `paper`.
+
+    para-former reproduce --dataset cifar10 --table 2 --recipe paper-short --seeds 2
+    """
+    settings = {"lr": 1e-3, "schedule": "cosine", "warmup_epochs": 1.0, "batch_size": _batch_size(dataset)}
+    return replace(paper(dataset), recipe="paper-short", epochs=15, **settings)
+
+
 def modern(dataset: str) -> TrainConfig:
     """The same networks as today's small ViTs are trained: mixing, RandAugment, averaged weights, stochastic depth.
 
@@ -86,7 +98,12 @@ def modern(dataset: str) -> TrainConfig:
     )
 
 
-RECIPES: dict[str, Callable[[str], TrainConfig]] = {"basic": basic, "paper": paper, "modern": modern}
+RECIPES: dict[str, Callable[[str], TrainConfig]] = {
+    "basic": basic,
+    "paper": paper,
+    "paper-short": paper_short,
+    "modern": modern,
+}
 
 
 def get_recipe(name: str, dataset: str) -> TrainConfig:
