@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import read_records
 from para_former.training.checkpoint import CHECKPOINT_FILE
-from para_former.training.reproduce import LATENCY_FILE, cells, reproduce
+from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
+from para_former.training.recipes import get_recipe
+from para_former.training.reproduce import LATENCY_FILE, cells, fingerprint_cells, reproduce
 from para_former.training.run import is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
@@ -48,6 +51,24 @@ def test_other_epochs_or_another_recipe_never_share_a_folder():
     defaults = [tiny_run(), tiny_run(epochs=4), tiny_run(recipe="other")]
     folders = [run.folder() for each in defaults for run in cells("2", each, 1, OUTPUT)]
     assert len(set(folders)) == len(folders)
+
+
+def test_a_fingerprint_is_every_combination_once_and_changes_nothing_else():
+    runs = fingerprint_cells("1-1,1-2", get_recipe("paper", "cifar10"), 2, OUTPUT)
+    combinations = {
+        (run.image_size, run.width, run.mlp_ratio, run.residual, run.augment.randaugment_rounds, run.schedule)
+        for run in runs
+    }
+    count = len(SIZES) * len(RESIDUALS) * len(RANDAUGMENT) * len(SCHEDULES)
+    assert len(combinations) == count and len(runs) == count * 2 * 2
+    assert len({run.folder() for run in runs}) == len(runs)
+    sizes = {"image_size": None, "patch_size": 4, "width": None, "heads": None, "mlp_ratio": 4.0}
+    rest = {"residual": "standard", "schedule": "constant", "model": "", "seed": 0, "output": None}
+    augment = runs[0].augment
+    assert len({replace(run, **sizes, **rest, augment=augment) for run in runs}) == 1
+    assert {run.recipe for run in runs} == {"fingerprint"}
+    for run in runs:
+        run.network(get_spec("cifar10", run.image_size))
 
 
 @pytest.mark.parametrize(("table", "seeds", "named"), [("4", 1, "'4'"), ("2", 0, "seeds.*0"), ("2", -1, "seeds.*-1")])
