@@ -56,7 +56,6 @@ def paper(dataset: str) -> TrainConfig:
         weight_decay=0.0,
         label_smoothing=0.0,
         augment=Augment(padding=4, flip=dataset != "digits", randaugment_rounds=2, randaugment_magnitude=14),
-        residual="normed",
         dropout=0.1,
         **_sizes(dataset),
     )
