@@ -18,6 +18,7 @@ SETTINGS = {
     "MLP": "mlp_ratio",
     "Residual": "residual",
     "RandAugment": "randaugment_rounds",
+    "Rate": "lr",
     "Schedule": "schedule",
 }
 
@@ -25,7 +26,7 @@ SETTINGS = {
 def settings(experiment: Experiment) -> dict[str, str]:
     """The open settings of a variant, by column."""
     run = next(run for network in experiment.networks for run in network.runs)
-    return {column: str(json.loads(run.settings[name])) for column, name in SETTINGS.items()}
+    return {column: f"{json.loads(run.settings[name])}" for column, name in SETTINGS.items()}
 
 
 def distance(experiment: Experiment) -> float:
