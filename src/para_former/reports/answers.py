@@ -47,8 +47,8 @@ def fingerprint(found: Sequence[Experiment]) -> str:
     return (
         "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
         "its authors' later code, or the code base behind that, makes likely, with Adam and dropout 0.1 throughout. At "
-        "a constant rate of 1e-4 a short training is the beginning of the long one; ten times the rate, falling along a "
-        f"cosine, goes further in as many epochs. {_above(found)} Nearest among the longest trainings ({best.epochs} "
+        "a constant rate of 1e-4 a short training is the beginning of the long one; ten times that rate, falling along "
+        f"a cosine, goes further in as many epochs. {_above(found)} Nearest among the longest trainings ({best.epochs} "
         f"of the paper's {paper.EPOCHS} epochs): {values}."
     )
 
