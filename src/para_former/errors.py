@@ -1,4 +1,4 @@
-"""The one exception that means "the input is wrong", not "the program is wrong".
+"""The exception that means "the input is wrong", not "the program is wrong", and the one kind of it that is caught.
 
 The command line prints it as a single line and exits with code 2; a traceback appears only with ``--debug``.
 A message names the file or value, what was expected and what was found.
@@ -7,3 +7,7 @@ A message names the file or value, what was expected and what was found.
 
 class InputError(ValueError):
     """A value, file or folder given by the user cannot be used."""
+
+
+class MissingData(InputError):
+    """The files of a data set are not where they were looked for; a command for several data sets leaves it out."""

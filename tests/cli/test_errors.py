@@ -37,6 +37,17 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "unknown recipe": (f"{DIGITS} --recipe=magic", ["'magic': expected one of basic"]),
     "unknown recipe to reproduce": ("reproduce --recipe=magic", ["'magic': expected one of basic"]),
     "unknown table": ("reproduce --table=4", ["table", "'4'", "expected", "2+3"]),
+    "missing data set to reproduce": (
+        "reproduce --dataset=cifar10 --data-root=empty",
+        ["empty: expected CIFAR-10", "found nothing"],
+    ),
+    "data sets none of which is there": (
+        "reproduce --dataset=stl10,folder:nowhere --data-root=empty",
+        ["empty: expected STL-10", "nowhere: expected a folder of pictures"],
+    ),
+    "unknown data set among others": ("reproduce --dataset=digits,mnist", ["'mnist': expected one of digits"]),
+    "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
+    "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no seeds": ("reproduce --seeds=0", ["seeds: expected at least 1, found 0"]),
     "device that is not there": (f"{DIGITS} --device cuda:77", ["device: expected", "found 'cuda:77'"]),
     "unknown device": (f"{DIGITS} --device banana", ["device: expected", "found 'banana'"]),

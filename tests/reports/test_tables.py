@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import collect, experiments
-from para_former.reports.tables import accuracy_table, latency_table, number_places, place_table, ratio, run_table
+from para_former.reports.tables import (
+    accuracy_table,
+    duration,
+    latency_table,
+    number_places,
+    place_table,
+    ratio,
+    run_table,
+)
 
 from . import helpers
 
@@ -122,3 +130,11 @@ def test_no_text_breaks_a_table(rows, caption):
 @pytest.mark.parametrize(("value", "text"), [(0.5, "0.50×"), (9.99, "9.99×"), (22.06, "22.1×")])
 def test_ratios(value, text):
     assert ratio(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3569, "59 min"), (3570, "1 h 0 min"), (11520, "3 h 12 min")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text

@@ -14,7 +14,7 @@ from para_former.records import read_records
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import LATENCY_FILE, cells, fingerprint_cells, reproduce
+from para_former.training.reproduce import LATENCY_FILE, cells, cheapest_first, fingerprint_cells, reproduce
 from para_former.training.run import is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
@@ -75,6 +75,25 @@ def test_a_fingerprint_is_every_combination_once_and_changes_nothing_else():
 def test_a_table_that_is_not_there_or_no_seeds_are_refused(table, seeds, named):
     with pytest.raises(InputError, match=named):
         cells(table, tiny_run(), seeds, OUTPUT)
+
+
+def test_the_cheapest_network_comes_first_and_every_network_once_before_any_again():
+    """At depth 1 only the class token passes through a module, so that 24 of them cost less than 6 in series."""
+    runs = cells("2+3", tiny_run(), 2, OUTPUT)
+    networks = ["1_1", "1_6", "1_12", "1_24", "6_6", "2_24", "3_24", "6_24"]
+    expected = [(seed, f"para_former_{network}") for seed in (0, 1) for network in networks]
+    assert [(run.seed, run.model) for run in cheapest_first(runs[::-1])] == expected
+    mean = cells("1-24,6-6", tiny_run(pool="mean"), 1, OUTPUT)
+    assert [run.model for run in cheapest_first(mean)] == ["para_former_6_6", "para_former_1_24"]
+
+
+@pytest.mark.parametrize(
+    ("cheap", "dear"),
+    [({}, {"dataset": "cifar10"}), ({"epochs": 2}, {}), ({"width": 8}, {}), ({}, {"image_size": 16})],
+)
+def test_fewer_images_epochs_numbers_and_tokens_are_cheaper(cheap, dear):
+    runs = [tiny_run(**cheap), tiny_run(**dear)]
+    assert cheapest_first(runs[::-1]) == runs
 
 
 def test_a_table_is_filled_once_and_a_deleted_cell_again():

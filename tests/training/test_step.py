@@ -1,5 +1,6 @@
 """A step: parts of a batch add up to the batch, clipping bounds it, the average averages, and its state is complete."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,20 @@ def test_a_state_without_the_optimiser_is_refused():
     state = {name: tensor for name, tensor in plain.state().items() if not name.startswith("optimizer.0.")}
     with pytest.raises(InputError, match="expected the optimiser's state of"):
         learner().load_state(state, Path("state"))
+
+
+def test_however_many_networks_a_process_compiles_all_are_compiled(monkeypatch, no_shape_checks):
+    compiled = []
+
+    def note(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=note))
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for number in (1, 2, 3):
+            learner(model=f"para_former_1_{number}", compile=True).step(IMAGES, LABELS, 0.1)
+            assert len(compiled) == number
 
 
 def test_a_compiled_run_saves_the_names_of_an_uncompiled_one():

@@ -1,5 +1,6 @@
-"""`para-former reproduce`: the networks of one of the paper's tables trained and timed, then the table and its page."""
+"""`para-former reproduce`: the networks of the paper's tables trained and timed, at once or in pieces, and the page."""
 
+import math
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,12 +9,16 @@ from rich.console import Console
 
 from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
+from para_former.data import get_spec, locate
+from para_former.errors import InputError, MissingData
 from para_former.records import Record, find_records
 from para_former.reports import write_report
 from para_former.reports.console import print_tables
-from para_former.training.config import Precision
+from para_former.training.config import Precision, TrainConfig
+from para_former.training.deadline import Deadline
 from para_former.training.recipes import get_recipe
 from para_former.training.reproduce import cells, fingerprint_cells, reproduce
+from para_former.training.run import epochs_done, is_finished
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Options:
     """The networks of a table of the paper. Finished cells are kept: stop at any moment, start again to go on."""
 
     dataset: str = "digits"
-    """data set: digits, cifar10, cifar100, stl10, pets, flowers102, or folder:PATH"""
+    """data set: digits, cifar10, cifar100, stl10, pets, flowers102, or folder:PATH; several by commas"""
     table: str = "2+3"
     """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24); or networks of your own: 1-6,6-6"""
     recipe: str = "basic"
@@ -32,6 +37,8 @@ class Options:
     """passes over the training split; the recipe's own when left out"""
     fingerprint: bool = False
     """every combination of the settings that the paper leaves open, in place of the recipe's own"""
+    minutes: float | None = None
+    """stop by then, at the end of an epoch, with the command that goes on; to the end when left out"""
     output: Path = Path("runs/reproduce")
     """folder for the runs and the report"""
     data_root: Path | None = None
@@ -46,20 +53,58 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "reproduce")
-    defaults = get_recipe(options.recipe, options.dataset)
+    deadline = Deadline(math.inf if options.minutes is None else options.minutes)
+    command = f"para-former reproduce {shlex.join(arguments)}".strip()
+    runs = _runs(options, console)
+    with stoppable(command):
+        left = reproduce(runs, options.output, console, deadline)
+    page, markdown = write_report([options.output], options.output)
+    print_tables([options.output], console)
+    console.print(f"\nreport: {page}")
+    finished = len(runs) - len(left)
+    rest = f"next is {_place(left[0])}; go on by: {command}" if left else "nothing is left to do"
+    console.print(f"{finished} of {len(runs)} cells finished; {rest}")
+    return {
+        "page": str(page),
+        "markdown": str(markdown),
+        "records": [str(path) for path, _ in find_records([options.output])],
+        "cells": len(runs),
+        "finished": finished,
+    }
+
+
+def _runs(options: Options, console: Console) -> list[TrainConfig]:
+    """The cells of every data set that is there; a line says which is left out. InputError where none is there."""
+    runs, missing = [], {}
+    for dataset in dict.fromkeys(options.dataset.split(",")):
+        try:
+            runs += _runs_on(dataset, options)
+        except MissingData as error:
+            missing[dataset] = str(error)
+    if not runs:
+        raise InputError("; ".join(missing.values()))
+    folders = [run.folder() for run in runs]
+    if twice := next((folder for folder in folders if folders.count(folder) > 1), None):
+        raise InputError(f"{twice}: expected one cell there, found two: a network named twice, or folders named alike")
+    for dataset, reason in missing.items():
+        console.print(f"{dataset} is left out: {reason}")
+    return runs
+
+
+def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
+    """The cells of one data set; MissingData where one is not trained yet and the data set is not there."""
+    defaults = get_recipe(options.recipe, dataset)
     passed_on = ("data_root", "device", "precision", "compile")
     defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
     list_cells = fingerprint_cells if options.fingerprint else cells
     runs = list_cells(options.table, defaults, options.seeds, options.output)
-    with stoppable(f"para-former reproduce {shlex.join(arguments)}"):
-        reproduce(runs, options.output, console)
-    page, markdown = write_report([options.output], options.output)
-    print_tables([options.output], console)
-    console.print(f"\nreport: {page}")
-    return {
-        "page": str(page),
-        "markdown": str(markdown),
-        "records": [str(path) for path, _ in find_records([options.output])],
-    }
+    if not all(is_finished(run.folder()) for run in runs):
+        locate(get_spec(dataset), options.data_root)
+    return runs
+
+
+def _place(run: TrainConfig) -> str:
+    """A cell and how far it has come."""
+    return f"{run.model} on {run.dataset}, seed {run.seed}, after epoch {epochs_done(run.folder())} of {run.epochs}"

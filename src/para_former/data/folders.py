@@ -14,7 +14,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
 from para_former.data.pictures import Images, Labels, Picture, read_pictures
 from para_former.data.specs import IMAGENET_MEAN, IMAGENET_STD, DatasetSpec
-from para_former.errors import InputError
+from para_former.errors import InputError, MissingData
 
 PREFIX = "folder:"
 EXTENSIONS = (*IMG_EXTENSIONS, ".gif", ".jp2", ".avif")
@@ -55,7 +55,7 @@ def list_folder(name: str) -> PictureFolder:
     """
     path = Path(name.removeprefix(PREFIX)).expanduser()
     if not path.is_dir():
-        raise InputError(f"{path}: expected a folder of pictures, found no such folder")
+        raise MissingData(f"{path}: expected a folder of pictures, found no such folder")
     halves = [half for half in ("train", "test") if (path / half).is_dir()]
     divided = len(halves) == 2
     if len(halves) == 1 and _folders(path / halves[0]):  # else it is a class of that name

@@ -16,7 +16,7 @@ from para_former.data.official import read_official
 from para_former.data.parquet import read_parquet
 from para_former.data.pictures import Images, Labels
 from para_former.data.specs import SPECS, DatasetSpec
-from para_former.errors import InputError
+from para_former.errors import InputError, MissingData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def locate(spec: DatasetSpec, data_root: str | Path | None = None) -> Source:
     """The files of ``spec`` in ``data_root``, else in ``$PARA_FORMER_DATA``, else in ``data``.
 
     Looked for, in this order, in ``<root>/<name>``, in its folders and in ``<root>``: torchvision's unpacked official
-    folder, then ``train-*.parquet``. ``InputError`` where the root or the data set in it is missing. A folder of
+    folder, then ``train-*.parquet``. ``MissingData`` where the root or the data set in it is missing. A folder of
     pictures is where its name says.
     """
     if spec.name.startswith(folders.PREFIX):
@@ -58,7 +58,7 @@ def locate(spec: DatasetSpec, data_root: str | Path | None = None) -> Source:
     root = root_folder(data_root)
     wanted = f"{spec.name}/train-*.parquet, train-*.parquet or {spec.torchvision_folder}"
     if not root.is_dir():
-        raise InputError(f"{root}: expected a folder that holds {spec.title} ({wanted}), found no such folder")
+        raise MissingData(f"{root}: expected a folder that holds {spec.title} ({wanted}), found no such folder")
     for folder in (root / spec.name, *sorted((root / spec.name).glob("*/")), root):
         official = folder / spec.torchvision_folder
         if official.is_dir():
@@ -66,7 +66,7 @@ def locate(spec: DatasetSpec, data_root: str | Path | None = None) -> Source:
         if any(folder.glob("train-*.parquet")):
             return Source(layout="parquet", folder=folder, files=tuple(sorted(folder.glob("*.parquet"))))
     found = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
-    raise InputError(f"{root}: expected {spec.title} in it ({wanted}), found {found}")
+    raise MissingData(f"{root}: expected {spec.title} in it ({wanted}), found {found}")
 
 
 def root_folder(data_root: str | Path | None) -> Path:

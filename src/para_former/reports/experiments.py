@@ -17,7 +17,7 @@ from para_former.reports import paper
 
 REQUIRED = {
     "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
-    "epoch": "epoch validation_top1 images_per_second",
+    "epoch": "epoch validation_top1 images_per_second seconds",
     "test": "epoch top1 classes per_class_top1 confusion samples",
     "latency": "model depth layers dataset batch tokens width threads device dtype peer ours_ms peer_ms ratio "
     "relative_error environment",

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from para_former.reports import paper
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.tables import device, ratio, signed
+from para_former.reports.tables import device, duration, hardware, ratio, signed
 
 PREFIX = "Para-F-"
 
@@ -19,7 +19,17 @@ def findings(experiment: Experiment) -> list[str]:
     """The reading of one table, a sentence or two a point."""
     if not experiment.measured:
         return ["No test accuracy has been measured in this experiment yet."]
-    points = (_best, _seeds, growth_with_layers, growth_with_depth, _serial_accuracy, latency, _against_paper, _missing)
+    points = (
+        _best,
+        _seeds,
+        growth_with_layers,
+        growth_with_depth,
+        _serial_accuracy,
+        latency,
+        _against_paper,
+        _missing,
+        _training,
+    )
     return [text for text in (point(experiment) for point in points) if text]
 
 
@@ -171,6 +181,16 @@ def _missing(experiment: Experiment) -> str:
     return f"Not measured: {names(missing)}." if missing else ""
 
 
+def _training(experiment: Experiment) -> str:
+    """What the table took to train: the seconds of all epochs, those of unfinished runs among them."""
+    networks = sum(bool(network.runs) for network in experiment.networks)
+    runs = [run for network in experiment.networks for run in network.runs]
+    seconds = sum(epoch["seconds"] for run in runs for epoch in run.epochs.values())
+    places = " and ".join(sorted({hardware(run) for run in runs}))
+    counts = f"{_number(networks, 'network')}, {_number(len(runs), 'run')}"
+    return f"Training: {counts}, {duration(seconds)} in all, validation not counted, on {places}."
+
+
 def _chains(networks: list[Network]) -> list[list[Network]]:
     """Networks of one family together, in order of layers and depth, the longest chain first."""
     chains: dict[str, list[Network]] = {}
@@ -220,6 +240,10 @@ def _range(networks: list[Network]) -> str:
 
 def _verb(networks: Sequence[Network], singular: str, plural: str) -> str:
     return singular if len(networks) == 1 else plural
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _changes(points: float) -> str:

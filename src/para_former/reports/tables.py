@@ -146,6 +146,22 @@ def signed(points: float) -> str:
     return f"{points:+.2f}".replace("-", "−")
 
 
+def duration(seconds: int | float) -> str:
+    """Hours and minutes, or seconds where there are few."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def hardware(run: Run) -> str:
+    """Where a run was trained: the GPU, or the cores of the CPU."""
+    environment = run.line["environment"]
+    if environment.get("device", "cpu") != "cpu":
+        return environment["device"]
+    return "{cores} cores of {cpu}".format(**{"cores": "unknown", "cpu": "a CPU", **environment.get("hardware", {})})
+
+
 def _place(record: Record) -> str:
     environment = record["environment"]
     used = {name: environment[name] for name in ("device", "threads") if name in environment}

@@ -19,6 +19,7 @@ from para_former.models import ParaFormer, save
 from para_former.records import Record, append_record, remove_leftovers
 from para_former.training.checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from para_former.training.config import TrainConfig
+from para_former.training.deadline import NEVER, Deadline
 from para_former.training.optim import learning_rate
 from para_former.training.progress import EpochProgress
 from para_former.training.run import RECORD_FILE, check_place, count_parameters, cut_record, pick_device, start_record
@@ -28,8 +29,12 @@ from para_former.training.step import Learner
 EVALUATION_BATCH = 500
 
 
-def train(config: TrainConfig, console: Console) -> Path:
-    """Run `config` to its end, from its last whole epoch with `config.resume`; the run's folder."""
+def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> Path:
+    """Run `config` to its end, from its last whole epoch with `config.resume`; the run's folder.
+
+    Where the `deadline` is near after an epoch the run is left there, as Ctrl-C would leave it. The test split follows
+    the last epoch whatever the time.
+    """
     check_place(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
@@ -56,7 +61,7 @@ def train(config: TrainConfig, console: Console) -> Path:
         EpochProgress(console, config.epochs, epochs_done) as progress,
         scalar_writer(folder, config.tensorboard, epochs_done) as write_scalars,
     ):
-        for epoch in range(epochs_done + 1, config.epochs + 1):
+        for epoch in deadline.until(range(epochs_done + 1, config.epochs + 1)):
             line = {"kind": "epoch", "epoch": epoch, **_train_epoch(learner, dataset, train_split, epoch, progress)}
             figures = evaluate(learner, dataset, validation)
             line |= {"validation_loss": figures["loss"], "validation_top1": figures["top1"]}
@@ -67,7 +72,9 @@ def train(config: TrainConfig, console: Console) -> Path:
             save_checkpoint(folder, learner.state(), epoch)
             write_scalars(line)
             progress.epoch_done(line)
-    _finish(learner, dataset, folder, console)
+            epochs_done = epoch
+    if epochs_done == config.epochs:
+        _finish(learner, dataset, folder, console)
     return folder
 
 

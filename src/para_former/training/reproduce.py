@@ -1,10 +1,11 @@
-"""The paper's tables as a list of runs: whatever is missing is run, whatever is there is left alone.
+"""The paper's tables as a list of cells: whatever is missing is run, whatever is there is left alone.
 
     output/DATASET/RECIPE-eEPOCHS/MODEL-sSEED/                 one run (see `loop.py`)
     output/DATASET/fingerprint-eEPOCHS/VARIANT/MODEL-sSEED/    one run of the settings that the paper leaves open
     output/DATASET/latency.jsonl                               one line per network
 
-Stop it at any moment and start it again: finished cells are skipped, a cell in the middle goes on from its last epoch.
+A cell is finished when its run is tested and its network timed. Stop it at any moment, or by a `Deadline`, and start it
+again: finished cells are skipped, a cell in the middle goes on from its last epoch.
 """
 
 import re
@@ -14,19 +15,20 @@ from pathlib import Path
 from rich.console import Console
 
 from para_former.bench import measure_latency
+from para_former.bench.points import flops
 from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import append_record, read_records
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
+from para_former.training.deadline import NEVER, Deadline
 from para_former.training.fingerprint import variants
 from para_former.training.loop import train
 from para_former.training.run import RECORD_FILE, is_finished, pick_device
 
 TABLES = {"2": PAPER_NETWORKS[:4], "3": PAPER_NETWORKS[4:], "2+3": PAPER_NETWORKS}
 LATENCY_FILE = "latency.jsonl"
-LATENCY_KEY = ("model", "width", "tokens", "pool", "device")  # what a network is timed once for
 
 
 def cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
@@ -59,28 +61,73 @@ def _networks(table: str) -> list[tuple[int, int]]:
     return [tuple(map(int, name.split("-"))) for name in table.split(",")]
 
 
-def reproduce(runs: list[TrainConfig], output: Path, console: Console) -> None:
-    """Train every cell that is not finished, then time every network that is not timed."""
-    for run in runs:  # before the first hour is spent, not after
-        run.network(get_spec(run.dataset, run.image_size))
+def cheapest_first(runs: list[TrainConfig]) -> list[TrainConfig]:
+    """The runs of all data sets by seed, and those of one seed by cost.
+
+    Seed 0 comes first in every table: a table of one seed can be read, half a table of two seeds cannot. By cost, so
+    that time which ends too soon has yielded as many whole cells as it could.
+    """
+    return sorted(runs, key=lambda run: (run.seed, cost(run)))
+
+
+def cost(run: TrainConfig) -> float:
+    """Operations of a training, up to a factor: epochs x images x (2 P D C + F (1 - (1 - 1/T)/m)).
+
+    P patches of C numbers each are embedded into D numbers; F is `flops`, and where the class token is read the last of
+    the m levels has one row per image in place of T. What augmentation costs is left out.
+    """
+    spec = get_spec(run.dataset, run.image_size)
+    network = run.network(spec)
+    rows, columns = network.grid
+    embedding = 2.0 * rows * columns * network.width * network.in_channels * network.patch_size**2
+    spared = (1 - 1 / network.tokens) / network.depth if network.pool == "cls" else 0.0
+    return run.epochs * spec.counts["train"] * (embedding + (1 - spared) * flops(network))
+
+
+def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline: Deadline = NEVER) -> list[TrainConfig]:
+    """Finish the cells that are not finished, the cheapest first; the cells that the `deadline` leaves, the next first.
+
+    The deadline is looked at after an epoch or a cell, never before, so however near it is, every call gets on.
+    """
+    ordered = cheapest_first(runs)  # refuses impossible networks: before the first hour is spent, not after
+    for run in ordered:
         pick_device(run.device)
-    missing = [run for run in runs if not is_finished(run.folder())]
-    for run in runs:
-        if run not in missing:
+        if is_finished(run.folder()):
             remove_checkpoints(run.folder())  # left by a kill between the test line and the end
+    missing = _unfinished(ordered, output)
     console.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished already; records in {output}")
     for number, run in enumerate(missing, start=1):
-        console.rule(f"run {number} of {len(missing)}: {run.model}, seed {run.seed}")
-        train(replace(run, resume=(run.folder() / RECORD_FILE).exists()), console)
-    _time_networks(runs, output, console)
+        console.rule(f"run {number} of {len(missing)}: {run.model} on {run.dataset}, seed {run.seed}")
+        if not is_finished(run.folder()):
+            train(replace(run, resume=(run.folder() / RECORD_FILE).exists()), console, deadline)
+        if is_finished(run.folder()) and not _is_timed(run, output):
+            _time_network(run, output, console)
+        if deadline.is_near:
+            break
+    return _unfinished(missing, output)
 
 
-def _time_networks(runs: list[TrainConfig], output: Path, console: Console) -> None:
-    path = output / runs[0].dataset_label() / LATENCY_FILE
-    timed = [tuple(line[name] for name in LATENCY_KEY) for line in (read_records(path) if path.exists() else [])]
-    for run in {run.model: run for run in runs}.values():
-        network, device = run.network(get_spec(run.dataset, run.image_size)), pick_device(run.device).type
-        if (run.model, network.width, network.tokens, network.pool, device) not in timed:
-            with console.status(f"timing {run.model} and a serial network of as many layers"):
-                line = measure_latency(network, device=device)
-            append_record(path, {**line, "model": run.model, "dataset": run.dataset})
+def _unfinished(runs: list[TrainConfig], output: Path) -> list[TrainConfig]:
+    return [run for run in runs if not (is_finished(run.folder()) and _is_timed(run, output))]
+
+
+def _is_timed(run: TrainConfig, output: Path) -> bool:
+    """Whether the run's network was timed on such a device, at its width, tokens and read-out, by whichever run."""
+    path = _latency_file(run, output)
+    if not path.exists():
+        return False
+    network = run.network(get_spec(run.dataset, run.image_size))
+    sizes = {name: getattr(network, name) for name in ("width", "tokens", "pool")}
+    wanted = {"model": run.model, "device": pick_device(run.device).type, **sizes}
+    return any(wanted == {name: line[name] for name in wanted} for line in read_records(path))
+
+
+def _time_network(run: TrainConfig, output: Path, console: Console) -> None:
+    network = run.network(get_spec(run.dataset, run.image_size))
+    with console.status(f"timing {run.model} and a serial network of as many layers"):
+        line = measure_latency(network, device=pick_device(run.device).type)
+    append_record(_latency_file(run, output), {**line, "model": run.model, "dataset": run.dataset})
+
+
+def _latency_file(run: TrainConfig, output: Path) -> Path:
+    return output / run.dataset_label() / LATENCY_FILE

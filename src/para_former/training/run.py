@@ -36,6 +36,12 @@ def is_finished(folder: Path) -> bool:
     return path.exists() and any(line["kind"] == "test" for line in read_records(path))
 
 
+def epochs_done(folder: Path) -> int:
+    """Whole epochs in the record of a run; 0 where none has begun."""
+    path = folder / RECORD_FILE
+    return sum(line["kind"] == "epoch" for line in read_records(path)) if path.exists() else 0
+
+
 def check_place(config: TrainConfig) -> None:
     """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
     folder = config.folder()

@@ -32,6 +32,8 @@ class Learner:
         self.average: AveragedModel | None = None
         if config.ema:
             self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        if config.compile:
+            torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
 
     @property
