@@ -49,6 +49,19 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no seeds": ("reproduce --seeds=0", ["seeds: expected at least 1, found 0"]),
+    "missing weights": (f"{DIGITS} --pretrained nowhere.npz", ["nowhere.npz: expected timm:NAME", "nothing there"]),
+    "truncated weights to start from": (
+        f"{DIGITS} --pretrained truncated",
+        ["truncated/model.safetensors: not a whole"],
+    ),
+    "weights of another width": (
+        f"{DIGITS} --pretrained trained",
+        ["trained: expected the network's width 64", "found width 32"],
+    ),
+    "weights of a larger ViT": (
+        f"{DIGITS} --model para_former_3_12 --width 192 --heads 3 --pretrained timm:vit_base_patch16_224.orig_in21k",
+        ["expected the network's width 192", "found width 768", "para_former_base_3_12 would fit"],
+    ),
     "device that is not there": (f"{DIGITS} --device cuda:77", ["device: expected", "found 'cuda:77'"]),
     "unknown device": (f"{DIGITS} --device banana", ["device: expected", "found 'banana'"]),
     "device that cannot compute": (f"{DIGITS} --device meta", ["device: expected", "found 'meta'"]),

@@ -2,21 +2,12 @@
 
 import pytest
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 from para_former import InputError, ParaFormer
-from para_former.bench.peers import serial_vit
 from para_former.models import from_timm, to_timm
+from para_former.models.weights import serial_vit
+from tests.models.published import noisy_vit
 from tests.networks import images_for, small_config, small_network
-
-
-def noisy_vit(config) -> VisionTransformer:
-    torch.manual_seed(0)
-    vit = serial_vit(config).eval()
-    with torch.no_grad():
-        for parameter in vit.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    return vit
 
 
 @pytest.mark.parametrize("pool", ["cls", "mean"])

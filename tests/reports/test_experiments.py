@@ -67,6 +67,27 @@ def test_where_a_model_ran_under_several_settings_each_is_an_experiment():
     assert [network(each, "Para-F-1-12").top1 for each in (first, second)] == [None, 80.0]
 
 
+def test_runs_from_pretrained_weights_stand_apart_and_not_beside_figures_from_scratch():
+    def started(name, sha256, **fields):
+        line, *others = helpers.training(1, 24, **fields)
+        return [{**line, "pretrained": {"name": name, "sha256": sha256, "dataset": "cifar100"}}, *others]
+
+    scratch = helpers.training(1, 24)
+    records = {"a": scratch, "b": started("x", "01" * 32), "c": started("x", "01" * 32, seed=1)}
+    own, first, second = grouped({**records, "d": started("x", "02" * 32)})
+    assert (own.start, own.name) == ("", "recipe basic, 3 epochs")
+    assert first.name == "recipe basic, 3 epochs, from x on cifar100 (01010101)"
+    assert second.start == "from x on cifar100 (02020202)"
+    assert network(own, "Para-F-1-24").paper_top1 == paper.TABLE_2["cifar10"][1, 24]
+    assert [each.label for each in first.networks] == ["Para-F-1-24"]
+    assert (first.networks[0].seeds, first.networks[0].paper_top1) == (2, None)
+
+
+def test_a_setting_that_is_null_is_one_that_older_records_do_not_know():
+    (experiment,) = grouped({"a": helpers.training(seed=0), "b": helpers.training(seed=1, pretrained=None)})
+    assert experiment.variant == "" and experiment.networks[1].seeds == 2
+
+
 def test_settings_that_differ_between_models_do_not_tear_a_table_apart():
     (experiment,) = grouped({"a": helpers.training(1, 6, lr=0.1), "b": helpers.training(1, 12, lr=0.2)})
     assert experiment.variant == "" and len(experiment.measured) == 2

@@ -17,22 +17,7 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.models import ModelConfig
 from para_former.models.layers import EPSILON
-
-
-def serial_vit(config: ModelConfig) -> VisionTransformer:
-    """timm's ViT with as many layers, one after the other, and the same width, heads, patches and read-out."""
-    return VisionTransformer(
-        img_size=config.image_shape,
-        patch_size=config.patch_size,
-        in_chans=config.in_channels,
-        num_classes=config.num_classes,
-        embed_dim=config.width,
-        depth=config.layers,
-        num_heads=config.heads,
-        mlp_ratio=config.mlp_ratio,
-        class_token=config.pool == "cls",
-        global_pool="token" if config.pool == "cls" else "avg",
-    )
+from para_former.models.weights import serial_vit as serial_vit
 
 
 def read_out_only(vit: VisionTransformer) -> VisionTransformer:

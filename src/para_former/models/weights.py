@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from para_former.errors import InputError
@@ -21,6 +22,22 @@ TIMM_NAMES = {
     "embed.proj.weight": "patch_embed.proj.weight",
     "embed.proj.bias": "patch_embed.proj.bias",
 }  # the rest, outside the levels (norm, fc_norm, head), has the same name on both sides
+
+
+def serial_vit(config: ModelConfig) -> VisionTransformer:
+    """timm's ViT with as many layers, one after the other, and the same width, heads, patches and read-out."""
+    return VisionTransformer(
+        img_size=config.image_shape,
+        patch_size=config.patch_size,
+        in_chans=config.in_channels,
+        num_classes=config.num_classes,
+        embed_dim=config.width,
+        depth=config.layers,
+        num_heads=config.heads,
+        mlp_ratio=config.mlp_ratio,
+        class_token=config.pool == "cls",
+        global_pool="token" if config.pool == "cls" else "avg",
+    )
 
 
 def timm_names(name: str, config: ModelConfig) -> list[str]:

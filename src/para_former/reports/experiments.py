@@ -57,9 +57,19 @@ class Run:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How the network is built and trained, each value as JSON text."""
+        """How the network is built and trained, each value as JSON text; null means left out, as in older records."""
         fields = {**self.line["config"], **self.line["model_config"]}
-        return {key: json.dumps(fields[key], sort_keys=True) for key in sorted(fields.keys() - NAMED)}
+        names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
+        return {name: json.dumps(fields[name], sort_keys=True) for name in names}
+
+    @property
+    def start(self) -> str:
+        """The pretrained weights it started from, in words; empty for a run from scratch."""
+        weights = self.line.get("pretrained")
+        if not weights:
+            return ""
+        origin = f" on {weights['dataset']}" if "dataset" in weights else ""
+        return f"from {weights['name']}{origin} ({weights['sha256'][:8]})"
 
 
 @dataclass(frozen=True)
@@ -121,21 +131,23 @@ class Network:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The networks of one data set, one recipe and one number of epochs; the paper's eight always among them.
+    """The networks of one data set, one recipe, one number of epochs and one start.
 
-    `variant` names the settings that tell experiments apart where a model was trained under several.
+    From scratch the paper's eight are always among them, with its figures. `variant` names the settings that tell
+    experiments apart where a model was trained under several.
     """
 
     dataset: str
     recipe: str
     epochs: int
+    start: str
     variant: str
     networks: tuple[Network, ...]
 
     @property
     def name(self) -> str:
-        """Recipe, epochs and variant in words."""
-        return ", ".join(filter(None, [f"recipe {self.recipe}", f"{self.epochs} epochs", self.variant]))
+        """Recipe, epochs, start and variant in words."""
+        return ", ".join(filter(None, [f"recipe {self.recipe}", f"{self.epochs} epochs", self.start, self.variant]))
 
     @property
     def measured(self) -> tuple[Network, ...]:
@@ -173,9 +185,9 @@ def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], lis
 
 
 def experiments(runs: Iterable[Run], latencies: Iterable[Record]) -> list[Experiment]:
-    """The runs by data set (the paper's first), recipe, epochs and variant, with the latencies that belong to them."""
+    """The runs by data set (the paper's first), recipe, epochs, start and variant, with the latencies of each."""
     latencies, found = list(latencies), []
-    by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"]))
+    by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"], run.start))
     for key in sorted(by_recipe, key=lambda key: (dataset_order(key[0]), key)):
         members = by_recipe[key]
         varied = _varied(members)
@@ -198,11 +210,12 @@ def network_label(model: str, depth: int, layers: int) -> str:
 
 
 def _experiment(
-    dataset: str, recipe: str, epochs: int, variant: str, runs: list[Run], latencies: list[Record]
+    dataset: str, recipe: str, epochs: int, start: str, variant: str, runs: list[Run], latencies: list[Record]
 ) -> Experiment:
     timings = _comparable([latency for latency in latencies if latency["dataset"] == dataset])
-    published = paper.trained_from_scratch(dataset)
-    by_model: dict[tuple, list[Run]] = {(m, n, f"para_former_{m}_{n}"): [] for m, n in paper.NETWORKS}
+    published = {} if start else paper.trained_from_scratch(dataset)
+    expected = () if start else paper.NETWORKS
+    by_model: dict[tuple, list[Run]] = {(m, n, f"para_former_{m}_{n}"): [] for m, n in expected}
     by_model |= _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
     networks = [
         Network(
@@ -215,7 +228,7 @@ def _experiment(
         )
         for depth, layers, model in sorted(by_model, key=_network_order)
     ]
-    return Experiment(dataset, recipe, epochs, variant, tuple(networks))
+    return Experiment(dataset, recipe, epochs, start, variant, tuple(networks))
 
 
 def _grouped(runs: Iterable[Run], key: Callable[[Run], Any]) -> dict[Any, list[Run]]:

@@ -34,6 +34,8 @@ class TrainConfig:
     """network: para_former_M_N (M modules deep, N in all), or with a size: para_former_base_M_N"""
     recipe: str = "basic"
     """where the defaults of the other flags come from"""
+    pretrained: str | None = None
+    """weights to begin with: timm:NAME, a .npz file of Google's, a .safetensors file in timm's names, a run's folder"""
     epochs: int = 30
     """passes over the training split"""
     batch_size: int = 250
@@ -119,7 +121,7 @@ class TrainConfig:
         """The fields that decide what is computed, augmentation among them, as JSON values."""
         values = {name: value for name, value in asdict(self).items() if name not in PLACES}
         augment = values.pop("augment")
-        return json.loads(json.dumps({**values, **augment}))
+        return json.loads(json.dumps({**values, **augment, "pretrained": self.pretrained_name()}))
 
     def first_difference(self, conditions: Record) -> str | None:
         """The first field in which this configuration differs from recorded `conditions`, with both values."""
@@ -150,6 +152,10 @@ class TrainConfig:
     def folder(self) -> Path:
         """Where the run is kept."""
         return self.output or Path("runs", self.dataset_label(), self.recipe, f"{self.model}-s{self.seed}")
+
+    def pretrained_name(self) -> str | None:
+        """What the weights to begin with are called, wherever they lie."""
+        return Path(self.pretrained).name if self.pretrained else None
 
     def dataset_label(self) -> str:
         """The data set as part of a path: a folder of pictures by its last name."""

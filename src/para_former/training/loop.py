@@ -22,8 +22,18 @@ from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.optim import learning_rate
 from para_former.training.progress import EpochProgress
-from para_former.training.run import RECORD_FILE, check_place, count_parameters, cut_record, pick_device, start_record
+from para_former.training.run import (
+    RECORD_FILE,
+    check_place,
+    count_parameters,
+    cut_record,
+    dataset_of,
+    pick_device,
+    run_line,
+    start_record,
+)
 from para_former.training.scalars import check_scalars, scalar_writer
+from para_former.training.start import Start, start_from_pretrained
 from para_former.training.step import Learner
 
 EVALUATION_BATCH = 500
@@ -38,22 +48,29 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     check_place(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
-    network = config.network(get_spec(config.dataset, config.image_size))
-    dataset = load_dataset(
-        config.dataset, config.data_root, image_size=config.image_size, skip_corrupt=config.skip_corrupt
-    )
+    torch.manual_seed(config.seed)
+    model = ParaFormer(config.network(get_spec(config.dataset, config.image_size)))
+    checkpoint = load_checkpoint(folder, warn=lambda line: console.print(line)) if config.resume else None
+    start = start_from_pretrained(model, config) if config.pretrained and not checkpoint else None
+    dataset = _dataset(config, start)
     if config.batch_size > len(dataset.train):
         images = f"{len(dataset.train):,} images of the training split"
         raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
-    torch.manual_seed(config.seed)
-    learner = Learner(ParaFormer(network).to(device), config, device)
+    learner = Learner(model.to(device), config, device)
     remove_leftovers(folder)
-    epochs_done = _resume(learner, folder, console) if config.resume else 0
-    if not config.resume:
+    epochs_done = 0
+    if checkpoint:
+        state, epochs_done = checkpoint
+        learner.load_state(state, folder)
+    if config.resume:
+        cut_record(folder, epochs_done)
+    else:
         remove_checkpoints(folder)  # of a run whose record is gone
-        start_record(config, dataset, learner.model, device)
+        start_record(config, dataset, learner.model, device, start.record if start else None)
     parameters = count_parameters(learner.model)
     console.print(f"{config.model} on {dataset.spec.title}, {parameters:,} parameters, in {folder}")
+    if start:
+        console.print(f"starts from {start}")
     if dataset.skipped:
         console.print(f"left out, not decodable: {len(dataset.skipped)}, {', '.join(dataset.skipped[:5])}")
     train_split, validation = (DeviceSplit.from_split(split, device) for split in (dataset.train, dataset.validation))
@@ -76,6 +93,16 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     if epochs_done == config.epochs:
         _finish(learner, dataset, folder, console)
     return folder
+
+
+def _dataset(config: TrainConfig, start: Start | None) -> Dataset:
+    """As the record of a resumed run says; else as the weights expect that it starts from, where there are any."""
+    if config.resume:
+        return dataset_of(run_line(config.folder()), config.data_root)
+    dataset = load_dataset(
+        config.dataset, config.data_root, image_size=config.image_size, skip_corrupt=config.skip_corrupt
+    )
+    return start.inputs(dataset) if start else dataset
 
 
 def evaluate(learner: Learner, dataset: Dataset, split: DeviceSplit) -> Record:
@@ -106,17 +133,6 @@ def _train_epoch(learner: Learner, dataset: Dataset, split: DeviceSplit, epoch: 
     train_loss = loss_sum.item() / steps  # waits for the device, so that the time below is whole
     seconds = time.perf_counter() - start
     return {"train_loss": train_loss, "lr": lr, "seconds": seconds, "images_per_second": images_seen / seconds}
-
-
-def _resume(learner: Learner, folder: Path, console: Console) -> int:
-    """Epochs done, by the newest checkpoint that is whole."""
-    found = load_checkpoint(folder, warn=lambda line: console.print(line))
-    epochs_done = 0
-    if found:
-        state, epochs_done = found
-        learner.load_state(state, folder)
-    cut_record(folder, epochs_done)
-    return epochs_done
 
 
 def _finish(learner: Learner, dataset: Dataset, folder: Path, console: Console) -> None:

@@ -5,7 +5,8 @@ folder/checkpoint.safetensors   state after the last whole epoch (and .previous)
 folder/model.safetensors, config.json   the trained network, for `pf.load`
 """
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -57,7 +58,9 @@ def check_place(config: TrainConfig) -> None:
         raise InputError(f"{folder}: the run is finished; there is nothing to resume")
 
 
-def start_record(config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device) -> None:
+def start_record(
+    config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device, pretrained: Record | None
+) -> None:
     """Write the line of a run, with the conditions under which its numbers come about."""
     network = model.config
     line = {
@@ -72,6 +75,7 @@ def start_record(config: TrainConfig, dataset: Dataset, model: ParaFormer, devic
         "seed": config.seed,
         "epochs": config.epochs,
         "config": config.conditions(),
+        "pretrained": pretrained,
         "model_config": asdict(network),
         "split": {
             **{name: len(getattr(dataset, name)) for name in ("train", "validation", "test")},
@@ -117,8 +121,14 @@ def parameters_of(config: ModelConfig) -> int:
 
 
 def dataset_of(line: Record, data_root: Path | None) -> Dataset:
-    """The data set that the run with this first line was trained on, with the same splits."""
+    """The data set that the run with this first line was trained on, with the same splits and the same inputs."""
     settings = line["config"]
-    return load_dataset(
+    dataset = load_dataset(
         settings["dataset"], data_root, image_size=settings["image_size"], skip_corrupt=settings["skip_corrupt"]
     )
+    return normalized(dataset, line["spec"]["mean"], line["spec"]["std"])
+
+
+def normalized(dataset: Dataset, mean: Sequence[float], std: Sequence[float]) -> Dataset:
+    """`dataset` with other numbers to normalise its images by; a run's record keeps them in its `spec`."""
+    return replace(dataset, spec=replace(dataset.spec, mean=tuple(mean), std=tuple(std)))

@@ -1,0 +1,194 @@
+"""Weights for a network to begin with: from timm's hub, a file of Google's, a safetensors file, or a run of ours.
+
+Reading Google's layout and resizing positions and patches is timm's work. Here is told which of its functions reads
+what, whether the weights fit, and where they go. Putting them into a network and training it is done elsewhere.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from timm.models import adapt_input_conv
+from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
+from torch import Tensor, nn
+
+from para_former.errors import InputError
+from para_former.models.config import ModelConfig
+from para_former.models.naming import SIZES
+from para_former.models.saving import load, read_tensors
+from para_former.models.weights import from_timm, serial_vit, to_timm
+
+HUB = "timm:"
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+UNREADABLE = (KeyError, ValueError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """Weights that fit a network, and the images that they were trained to see."""
+
+    weights: dict[str, Tensor]
+    """Under the names of a `ParaFormer`; without a head where the number of classes differs."""
+    normalization: Normalization | None
+    """Mean and std of each channel, pixels in [0, 1], as the inputs were normalised; None where nothing says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """What was read: timm's names, at the pixels, patches and channels of the network to be."""
+
+    weights: Mapping[str, Tensor]
+    sizes: Mapping[str, object]
+    """Fields of `ModelConfig` in which the network to be must agree, or the weights would mean something else."""
+    normalization: Normalization | None
+
+
+def read_pretrained(source: str, config: ModelConfig) -> Pretrained:
+    """Weights for `ParaFormer(config)`: block j*m + i of a serial ViT becomes branch j of level i.
+
+    `source` is timm:NAME for a ViT on timm's hub, a .npz file of Google's (Dosovitskiy et al. 2021), a .safetensors
+    file in timm's names, or the folder of a run or of `pf.save`. The result is what timm makes of the same weights at
+    the same size: positions and patches resized, colour channels added up, Google's `pre_logits` left out.
+    `InputError`, in one line that names the source: it cannot be read, is no plain ViT, or has other sizes.
+    """
+    path = Path(source)
+    try:
+        found = _read(source, path, config)
+        _expect_fit(found.sizes, config)
+        return Pretrained(weights=_without_foreign_head(found.weights, config), normalization=found.normalization)
+    except InputError as error:
+        raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not the weights of a plain ViT: {_first_line(error)}") from error
+
+
+def _read(source: str, path: Path, config: ModelConfig) -> _Source:
+    if source.startswith(HUB):
+        return _from_hub(source.removeprefix(HUB), config)
+    if path.is_dir():
+        return _from_run(path, config)
+    if path.suffix == ".npz" and path.exists():
+        return _from_google(path, config)
+    if path.suffix == ".safetensors" and path.exists():
+        weights = read_tensors(path)
+        return _Source(sizes=_sizes(weights), weights=_resized(weights, config), normalization=HALF)
+    found = "another file" if path.exists() else "nothing there"
+    raise InputError(f"expected {HUB}NAME, a .npz or .safetensors file, or the folder of a run, found {found}")
+
+
+def _from_hub(name: str, config: ModelConfig) -> _Source:
+    with torch.device("meta"):
+        outline = _timm_model(name)
+    kind = type(outline.blocks[0]) if type(outline) is VisionTransformer else type(outline)
+    if kind is not Block:
+        raise InputError(f"expected a plain ViT of timm's, found {kind.__name__}")
+    sizes = {**_sizes(outline.state_dict()), "heads": outline.blocks[0].attn.num_heads}
+    _expect_fit(sizes, config)  # before hundreds of megabytes are fetched
+    at = {"img_size": config.image_shape, "patch_size": config.patch_size, "in_chans": config.in_channels}
+    vit = _timm_model(name, pretrained=True, **at)
+    normalization = tuple(vit.pretrained_cfg["mean"]), tuple(vit.pretrained_cfg["std"])
+    return _Source(weights=vit.state_dict(), sizes=sizes, normalization=normalization)
+
+
+def _timm_model(name: str, **arguments: object) -> nn.Module:
+    try:
+        return timm.create_model(name, **arguments)
+    except Exception as error:  # timm's own errors, the hub's and those of its client have no class in common
+        raise InputError(f"timm cannot load it: {_first_line(error)}") from error
+
+
+def _from_google(path: Path, config: ModelConfig) -> _Source:
+    """Through a ViT of the file's own sizes, since timm fills what it is given and passes over further blocks."""
+    if not zipfile.is_zipfile(path):
+        raise InputError("not a whole .npz file")
+    with path.open("rb") as file:  # opened here, so that it is closed where timm fails on it
+        arrays = np.load(file, allow_pickle=False)
+        if "conv_root/kernel" in arrays:
+            raise InputError("expected a plain ViT, found a hybrid with a ResNet before it")
+        block = "Transformer/encoderblock_0"
+        width, heads, _ = arrays[f"{block}/MultiHeadDotProductAttention_1/query/kernel"].shape
+        mlp_width = len(arrays[f"{block}/MlpBlock_3/Dense_0/bias"])
+        layers = sum(name.endswith("/LayerNorm_0/scale") for name in arrays)
+        classes = len(arrays["head/bias"]) if "head/bias" in arrays else 0
+        sizes = {"layers": layers, "width": width, "heads": heads}
+        own = replace(config, **sizes, depth=layers, mlp_ratio=mlp_width / width, pool="cls", num_classes=classes)
+        vit = serial_vit(own)
+        file.seek(0)
+        vit.load_pretrained(file)
+    weights = vit.state_dict()
+    return _Source(weights=weights, sizes={**_sizes(weights), "heads": heads}, normalization=HALF)
+
+
+def _from_run(folder: Path, config: ModelConfig) -> _Source:
+    """A serial network may be cut into branches; one that has branches is taken as it is."""
+    model = load(folder)
+    own = model.config
+    names = ("layers", "width", "heads", "mlp_width", "pool", "residual")
+    names += ("depth", "merge") if own.branches > 1 else ()
+    weights = _resized(to_timm(model.state_dict(), own), config, own.image_shape)
+    return _Source(weights=weights, sizes={name: getattr(own, name) for name in names}, normalization=None)
+
+
+def _resized(
+    weights: Mapping[str, Tensor], config: ModelConfig, image_shape: tuple[int, int] = (224, 224)
+) -> dict[str, Tensor]:
+    """What timm makes of loaded weights in a ViT of `config`'s pixels, patches and channels; they saw `image_shape`."""
+    with torch.device("meta"):
+        vit = serial_vit(config)
+    vit.pretrained_cfg = {"input_size": (config.in_channels, *image_shape)}
+    resized = checkpoint_filter_fn(dict(weights), vit)
+    kernel = resized["patch_embed.proj.weight"]
+    kernel = adapt_input_conv(config.in_channels, kernel, base_chans=kernel.shape[1])
+    return {**resized, "patch_embed.proj.weight": kernel}
+
+
+def _sizes(weights: Mapping[str, Tensor]) -> dict[str, object]:
+    """What the shapes in timm's names tell; the number of heads is not among it."""
+    if missing := [name for name in ("pos_embed", "blocks.0.mlp.fc1.bias") if name not in weights]:
+        found = min(weights, default="nothing")
+        raise InputError(f"expected a ViT in timm's names, {missing[0]!r} among them, found {found!r} and others")
+    return {
+        "layers": len({name.split(".")[1] for name in weights if name.startswith("blocks.")}),
+        "width": weights["pos_embed"].shape[-1],
+        "mlp_width": len(weights["blocks.0.mlp.fc1.bias"]),
+        "pool": "cls" if "cls_token" in weights else "mean",
+        "residual": "standard",
+    }
+
+
+def _expect_fit(sizes: Mapping[str, object], config: ModelConfig) -> None:
+    wanted = {name: getattr(config, name) for name, value in sizes.items() if getattr(config, name) != value}
+    if not wanted:
+        return
+    found = {name: sizes[name] for name in wanted}
+    expected, found = (", ".join(f"{name} {value}" for name, value in side.items()) for side in (wanted, found))
+    raise InputError(f"expected the network's {expected}, found {found}{_hint(sizes, wanted, config)}")
+
+
+def _hint(sizes: Mapping[str, object], wanted: Mapping[str, object], config: ModelConfig) -> str:
+    """The name of a network that the weights fit, where another name is all that it takes."""
+    size = next((size for size, (width, _) in SIZES.items() if width == sizes["width"]), None)
+    if size is None or not wanted.keys() <= {"depth", "layers", "width", "heads", "mlp_width"}:
+        return ""
+    layers = sizes["layers"]
+    depth = sizes.get("depth", config.depth if layers % config.depth == 0 else layers)
+    return f"; para_former_{'' if size == 'tiny' else f'{size}_'}{depth}_{layers} would fit"
+
+
+def _without_foreign_head(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Our names; a head of another number of classes is left behind, as timm does."""
+    if len(weights.get("head.bias", ())) == config.num_classes:
+        return from_timm(weights, config)
+    body = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+    return from_timm(body, replace(config, num_classes=0))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
