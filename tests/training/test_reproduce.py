@@ -43,6 +43,12 @@ def test_cells_are_the_networks_of_the_table_with_every_seed(table, networks, se
     assert same == [tiny_run(output=None)] * len(runs)
 
 
+def test_a_network_of_another_size_has_its_size_in_front():
+    runs = cells("1-6,small-2-2", get_recipe("basic", "cifar10"), 1, OUTPUT)
+    assert [run.model for run in runs] == ["para_former_1_6", "para_former_small_2_2"]
+    assert [run.network(get_spec("cifar10")).width for run in runs] == [192, 384]
+
+
 def test_both_tables_together_are_the_networks_of_the_paper():
     assert list(PAPER_NETWORKS) == TABLE_2 + TABLE_3
 
@@ -71,7 +77,10 @@ def test_a_fingerprint_is_every_combination_once_and_changes_nothing_else():
         run.network(get_spec("cifar10", run.image_size))
 
 
-@pytest.mark.parametrize(("table", "seeds", "named"), [("4", 1, "'4'"), ("2", 0, "seeds.*0"), ("2", -1, "seeds.*-1")])
+@pytest.mark.parametrize(
+    ("table", "seeds", "named"),
+    [("4", 1, "'4'"), ("huge-1-1", 1, "'huge-1-1'"), ("2", 0, "seeds.*0"), ("2", -1, "seeds.*-1")],
+)
 def test_a_table_that_is_not_there_or_no_seeds_are_refused(table, seeds, named):
     with pytest.raises(InputError, match=named):
         cells(table, tiny_run(), seeds, OUTPUT)

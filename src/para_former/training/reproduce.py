@@ -19,6 +19,7 @@ from para_former.bench.points import flops
 from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
+from para_former.models.naming import SIZES
 from para_former.records import append_record, read_records
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
@@ -49,16 +50,17 @@ def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[
     return [
         replace(defaults, model=model, seed=seed, output=folder / f"{model}-s{seed}")
         for seed in range(seeds)
-        for model in (f"para_former_{depth}_{layers}" for depth, layers in _networks(table))
+        for model in _networks(table)
     ]
 
 
-def _networks(table: str) -> list[tuple[int, int]]:
-    if table in TABLES:
-        return list(TABLES[table])
-    if not re.fullmatch(r"\d+-\d+(,\d+-\d+)*", table):
-        raise InputError(f"unknown table {table!r}: expected {', '.join(TABLES)} or networks such as 1-6,6-6")
-    return [tuple(map(int, name.split("-"))) for name in table.split(",")]
+def _networks(table: str) -> list[str]:
+    """Model names of a table, or of networks such as "1-6,base-1-1"."""
+    names = [f"{depth}-{layers}" for depth, layers in TABLES.get(table, ())] or table.split(",")
+    if not all(re.fullmatch(rf"(({'|'.join(SIZES)})-)?\d+-\d+", name) for name in names):
+        expected = f"{', '.join(TABLES)} or networks such as 1-6,6-6,base-1-1"
+        raise InputError(f"unknown table {table!r}: expected {expected}")
+    return [f"para_former_{name.replace('-', '_')}" for name in names]
 
 
 def cheapest_first(runs: list[TrainConfig]) -> list[TrainConfig]:
