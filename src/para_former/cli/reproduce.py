@@ -28,7 +28,7 @@ class Options:
     dataset: str = "digits"
     """data set: digits, cifar10, cifar100, stl10, pets, flowers102, or folder:PATH; several by commas"""
     table: str = "2+3"
-    """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24); or networks of your own: 1-6,6-6,base-1-1"""
+    """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24); or your own list: 1-6,6-6,base-1-1"""
     recipe: str = "basic"
     """how to train"""
     seeds: int = 1
