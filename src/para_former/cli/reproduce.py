@@ -2,18 +2,20 @@
 
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
+from para_former.errors import InputError
 from para_former.records import Record, find_records
 from para_former.reports import write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import cells, fingerprint_cells, reproduce
+from para_former.training.reproduce import cells, data_effect_cells, fingerprint_cells, reproduce
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Options:
     """runs of each network, with seeds 0, 1, ..."""
     epochs: int | None = None
     """passes over the training split; the recipe's own when left out"""
+    train_images: str | None = None
+    """numbers of training images, each for runs of its own: 1000,2000,5000; all images when left out"""
     fingerprint: bool = False
     """every combination of the settings that the paper leaves open, in place of the recipe's own"""
     output: Path = Path("runs/reproduce")
@@ -52,6 +56,10 @@ def run(arguments: list[str], console: Console) -> Record:
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
     list_cells = fingerprint_cells if options.fingerprint else cells
+    if options.train_images is not None:
+        if options.fingerprint:
+            raise InputError("--train-images: expected without --fingerprint, found both")
+        list_cells = partial(data_effect_cells, sizes=options.train_images)
     runs = list_cells(options.table, defaults, options.seeds, options.output)
     with stoppable(f"para-former reproduce {shlex.join(arguments)}"):
         reproduce(runs, options.output, console)

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, load_dataset, training_batches
-from para_former.errors import InputError
+from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, training_batches
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
 from para_former.records import Record, append_record, remove_leftovers
@@ -21,7 +20,15 @@ from para_former.training.checkpoint import load_checkpoint, remove_checkpoints,
 from para_former.training.config import TrainConfig
 from para_former.training.optim import learning_rate
 from para_former.training.progress import EpochProgress
-from para_former.training.run import RECORD_FILE, check_place, count_parameters, cut_record, pick_device, start_record
+from para_former.training.run import (
+    RECORD_FILE,
+    check_place,
+    count_parameters,
+    cut_record,
+    load_data,
+    pick_device,
+    start_record,
+)
 from para_former.training.scalars import check_scalars, scalar_writer
 from para_former.training.step import Learner
 
@@ -34,12 +41,7 @@ def train(config: TrainConfig, console: Console) -> Path:
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
     network = config.network(get_spec(config.dataset, config.image_size))
-    dataset = load_dataset(
-        config.dataset, config.data_root, image_size=config.image_size, skip_corrupt=config.skip_corrupt
-    )
-    if config.batch_size > len(dataset.train):
-        images = f"{len(dataset.train):,} images of the training split"
-        raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
+    dataset = load_data(config)
     torch.manual_seed(config.seed)
     learner = Learner(ParaFormer(network).to(device), config, device)
     remove_leftovers(folder)
