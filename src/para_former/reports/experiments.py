@@ -37,6 +37,16 @@ class Run:
     test: Record | None = None
 
     @property
+    def whole(self) -> bool:
+        """Whether it trained on all of the training split."""
+        return self.line["config"].get("train_images") is None
+
+    @property
+    def images(self) -> int:
+        """Images that it trained on."""
+        return self.line["split"]["train"]
+
+    @property
     def last_epoch(self) -> int:
         return max(self.epochs, default=0)
 
@@ -57,9 +67,10 @@ class Run:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How the network is built and trained, each value as JSON text."""
+        """How the network is built and trained, each value as JSON text; null is as good as left out."""
         fields = {**self.line["config"], **self.line["model_config"]}
-        return {key: json.dumps(fields[key], sort_keys=True) for key in sorted(fields.keys() - NAMED)}
+        chosen = sorted(key for key in fields.keys() - NAMED if fields[key] is not None)
+        return {key: json.dumps(fields[key], sort_keys=True) for key in chosen}
 
 
 @dataclass(frozen=True)
@@ -172,13 +183,18 @@ def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], lis
     return runs, latencies
 
 
-def experiments(runs: Iterable[Run], latencies: Iterable[Record]) -> list[Experiment]:
-    """The runs by data set (the paper's first), recipe, epochs and variant, with the latencies that belong to them."""
+def experiments(
+    runs: Iterable[Run], latencies: Iterable[Record], aside: frozenset[str] = frozenset()
+) -> list[Experiment]:
+    """The runs by data set (the paper's first), recipe, epochs and variant, with the latencies that belong to them.
+
+    Settings named in `aside` make no variants.
+    """
     latencies, found = list(latencies), []
     by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"]))
     for key in sorted(by_recipe, key=lambda key: (dataset_order(key[0]), key)):
         members = by_recipe[key]
-        varied = _varied(members)
+        varied = [name for name in _varied(members) if name not in aside]
         by_variant = _grouped(members, lambda run, varied=varied: _wording(run.settings, varied))
         found += [_experiment(*key, variant, by_variant[variant], latencies) for variant in sorted(by_variant)]
     return found
