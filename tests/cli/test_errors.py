@@ -48,6 +48,9 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "unknown data set among others": ("reproduce --dataset=digits,mnist", ["'mnist': expected one of digits"]),
     "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
+    "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
+    "no number of training images": ("reproduce --train-images=few", ["train_images: expected", "1000,2000", "'few'"]),
+    "two studies at once": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
     "no seeds": ("reproduce --seeds=0", ["seeds: expected at least 1, found 0"]),
     "missing weights": (f"{DIGITS} --pretrained nowhere.npz", ["nowhere.npz: expected timm:NAME", "nothing there"]),
     "truncated weights to start from": (

@@ -7,7 +7,7 @@ import pytest
 
 from para_former.records import read_records
 
-ROOMS = ("decomposition", "freedom", "similarity", "branches")
+ROOMS = ("decomposition", "freedom", "similarity", "branches", "diversity")
 
 
 @pytest.mark.parametrize("study", ROOMS)
@@ -18,7 +18,8 @@ def test_a_study_of_a_run_leaves_a_record_and_a_page(run, trained, study):
     (record,) = read_records(Path("mine/theory.jsonl"))
     assert (record["kind"], record["study"], record["model"]) == ("theory", study, "para_former_1_6")
     page = Path("mine/report.html").read_text()
-    assert "The theory" in page and (study == "branches" or "<svg" in page)
+    section = "Is background or diversity to blame?" if study == "diversity" else "The theory"
+    assert section in page and (study == "branches" or "<svg" in page)
 
 
 def test_the_identity_holds_on_a_trained_network(run, trained):
@@ -40,6 +41,13 @@ def test_approximation_needs_no_run(run):
     assert code == 0 and "Barron" in out
     (record,) = read_records(Path("mine/theory.jsonl"))
     assert {tuple(curve["terms"]) for curve in record["curves"]} == {(2, 4, 8)}
+
+
+def test_diversity_asks_for_the_test_result(run, trained):
+    path = trained / "record.jsonl"
+    path.write_bytes(b"".join(line for line in path.read_bytes().splitlines(True) if b'"kind": "test"' not in line))
+    code, out, err = run("uat", "diversity", trained)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "expected the test result of a finished run" in err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from para_former.models.saving import read_tensors
 from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from para_former.training.optim import learning_rate
-from para_former.training.run import pick_device, run_line
+from para_former.training.run import dataset_of, pick_device, run_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 FILES = {"config.json", "model.safetensors", "record.jsonl"}
@@ -61,6 +61,17 @@ def test_the_run_line_says_what_was_run_on_what_and_where(finished):
     assert pf.ModelConfig(**line["model_config"]) == model.config
     assert line["split"] == {"train": 1365, "validation": 72, "test": 360, "hash": dataset.split_hash}
     assert line["environment"].keys() >= {"hardware", "versions", "commit", "time", "device", "threads"}
+
+
+def test_a_run_on_part_of_the_images_says_so_and_is_known_by_its_record(finished):
+    config = tiny_run(train_images=200, epochs=1, output=Path("part"))
+    line, dataset = run_line(train_quietly(config)), load_dataset("digits", train_images=200)
+    assert line["config"]["train_images"] == 200
+    assert line["split"] == {"train": 200, "validation": 72, "test": 360, "hash": dataset.split_hash}
+    assert line["split"]["hash"] != run_line(finished.folder())["split"]["hash"]
+    assert dataset_of(line, None).split_hash == dataset.split_hash
+    old = {**line, "config": {name: value for name, value in line["config"].items() if name != "train_images"}}
+    assert len(dataset_of(old, None).train) == 1365
 
 
 def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished):

@@ -14,7 +14,14 @@ from para_former.records import read_records
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import LATENCY_FILE, cells, cheapest_first, fingerprint_cells, reproduce
+from para_former.training.reproduce import (
+    LATENCY_FILE,
+    cells,
+    cheapest_first,
+    data_effect_cells,
+    fingerprint_cells,
+    reproduce,
+)
 from para_former.training.run import is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
@@ -75,6 +82,30 @@ def test_a_fingerprint_is_every_combination_once_and_changes_nothing_else():
     assert {run.recipe for run in runs} == {"fingerprint"}
     for run in runs:
         run.network(get_spec("cifar10", run.image_size))
+
+
+def test_a_data_effect_is_the_same_cells_once_for_each_number_of_images():
+    whole = cells("1-1,2-2", tiny_run(), 2, OUTPUT)
+    runs = data_effect_cells("1-1,2-2", tiny_run(), 2, OUTPUT, "500,200,500")
+    assert [run.train_images for run in runs] == [500] * 4 + [200] * 4
+    for number, run in enumerate(runs):
+        place = whole[number % 4].folder()
+        assert run.folder() == place.parent / f"images-{run.train_images}" / place.name
+        assert replace(run, train_images=None, output=place) == whole[number % 4]
+
+
+@pytest.mark.parametrize("sizes", ["", "1000,", "1k", "-5", "1e3"])
+def test_no_numbers_of_images_are_refused(sizes):
+    with pytest.raises(InputError, match="train_images: expected numbers of images such as 1000,2000"):
+        data_effect_cells("2", tiny_run(), 1, OUTPUT, sizes)
+
+
+@pytest.mark.parametrize(("size", "named"), [(1366, "train_images: .*1,365.* 1,366"), (100, "batch_size: .*100.* 128")])
+def test_images_that_are_not_there_are_told_before_the_first_run(size, named):
+    runs = data_effect_cells("1-1", tiny_run(epochs=1), 1, OUTPUT, f"200,{size}")
+    with pytest.raises(InputError, match=named):
+        run_cells(runs)
+    assert not OUTPUT.exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import math
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import cells, fingerprint_cells, reproduce
+from para_former.training.reproduce import cells, data_effect_cells, fingerprint_cells, reproduce
 from para_former.training.run import epochs_done, is_finished
 
 
@@ -35,6 +36,8 @@ class Options:
     """runs of each network, with seeds 0, 1, ..."""
     epochs: int | None = None
     """passes over the training split; the recipe's own when left out"""
+    train_images: str | None = None
+    """numbers of training images, each for runs of its own: 1000,2000,5000; all images when left out"""
     fingerprint: bool = False
     """every combination of the settings that the paper leaves open, in place of the recipe's own"""
     minutes: float | None = None
@@ -99,6 +102,10 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
     list_cells = fingerprint_cells if options.fingerprint else cells
+    if options.train_images is not None:
+        if options.fingerprint:
+            raise InputError("--train-images: expected without --fingerprint, found both")
+        list_cells = partial(data_effect_cells, sizes=options.train_images)
     runs = list_cells(options.table, defaults, options.seeds, options.output)
     if not all(is_finished(run.folder()) for run in runs):
         locate(get_spec(dataset), options.data_root)

@@ -11,16 +11,17 @@ from rich.console import Console
 
 from para_former.cli.parsing import parse
 from para_former.errors import InputError
+from para_former.evaluation import diversity_study
 from para_former.models import load
 from para_former.records import Record, append_record, environment
 from para_former.reports import write_report
 from para_former.reports.console import print_theory
 from para_former.theory.on_data import STUDIES
 from para_former.theory.studies import approximation_study
-from para_former.training.run import dataset_of, run_line
+from para_former.training.run import dataset_of, result_line, run_line
 
 RECORD_FILE = "theory.jsonl"
-Study = Literal["approximation", "decomposition", "freedom", "similarity", "branches"]
+Study = Literal["approximation", "decomposition", "freedom", "similarity", "branches", "diversity"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Options:
 
     approximation: error of Eq. 1 against its number of terms. decomposition: a network in the form of Eq. 8 and 9.
     freedom: parameters that move with the image. similarity: whether like images get like parameters. branches: what
-    each branch does.
+    each branch does. diversity: whether classes of diverse images or backgrounds are recognised worse (Section 4.4).
     """
 
     study: Annotated[Study, tyro.conf.Positional]
@@ -37,7 +38,7 @@ class Options:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """folders of finished runs"""
     images: int = 72
-    """images of the validation split to look at; branches takes all of them"""
+    """images of the validation split to look at; branches takes all of them, diversity those that were trained on"""
     terms: int = 256
     """approximation: N goes from 2 to this in powers of two"""
     seeds: int = 3
@@ -72,7 +73,10 @@ def _of_run(folder: Path, options: Options) -> Record:
     """The study of one trained network, with what says which network that is."""
     line, model = run_line(folder), load(folder)
     dataset = dataset_of(line, options.data_root)
-    figures = STUDIES[options.study](model, dataset, options.images)
+    if options.study == "diversity":  # asks how right the network was, not what is in it
+        figures = diversity_study(dataset.train, dataset.spec.classes, result_line(folder)["per_class_top1"])
+    else:
+        figures = STUDIES[options.study](model, dataset, options.images)
     names = ("model", "depth", "layers", "dataset", "recipe", "seed", "epochs", "model_config")
     return {**{name: line[name] for name in names}, **figures}
 

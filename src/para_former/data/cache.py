@@ -19,6 +19,7 @@ from jaxtyping import Int64, UInt8
 from para_former.data.pictures import Images, Labels
 from para_former.data.sources import Source, get_spec, locate, read_split
 from para_former.data.specs import DatasetSpec
+from para_former.data.subset import balanced_rows
 from para_former.errors import InputError
 
 FORMAT = 2  # of the cache folder; another number makes every older cache stale
@@ -64,7 +65,8 @@ class Dataset:
     validation: Split
     test: Split
     split_hash: str
-    """Names the division of train: first 16 hex digits of sha256 over the validation indices (little-endian int64)."""
+    """Names the division of train: first 16 hex digits of sha256 over the validation indices (little-endian int64),
+    and behind them those of train where these are not all the others."""
     skipped: tuple[str, ...] = ()
     """Names of the pictures that could not be read and were left out, those of train first."""
 
@@ -78,6 +80,7 @@ def load_dataset(
     *,
     image_size: int | None = None,
     skip_corrupt: bool = False,
+    train_images: int | None = None,
 ) -> Dataset:
     """The data set ``name``, or the folder of pictures ``folder:PATH``, from the cache or decoded into it.
 
@@ -86,14 +89,19 @@ def load_dataset(
     The validation rows are the first round(validation_fraction * N) of a permutation of the N train rows seeded by
     ``split_seed``. ``image_size`` is what the network sees, the data set's usual size when left out: pictures of
     varying size are cached at that size, all others as they are, since batches are scaled on their device.
-    With ``skip_corrupt`` pictures that cannot be read are left out and named in ``skipped``.
-    ``InputError``: unknown name, missing or broken files, a fraction that leaves train or validation empty, a cache
-    folder that cannot be written.
+    With ``skip_corrupt`` pictures that cannot be read are left out and named in ``skipped``. ``train_images`` keeps so
+    many images of train, chosen from what validation has left (``subset.py``); validation and test stay as they are.
+    ``InputError``: unknown name, missing or broken files, a fraction that leaves train or validation empty, more images
+    than train has, a cache folder that cannot be written.
     """
     spec = get_spec(name, image_size)
     decoded = _cached(spec, data_root, cache_dir, skip_corrupt)
     train, test = (decoded[split] for split in OFFICIAL_SPLITS)
     validation_rows, train_rows = _divide(len(train.labels), validation_fraction, split_seed)
+    division = validation_rows
+    if train_images is not None:
+        train_rows = train_rows[balanced_rows(train.labels[train_rows], train_images)]
+        division = np.concatenate([validation_rows, train_rows])
 
     def split(official: Decoded, indices: Int64[np.ndarray, " count"]) -> Split:
         return Split(official.images, official.labels[indices], indices)
@@ -103,7 +111,7 @@ def load_dataset(
         train=split(train, train_rows),
         validation=split(train, validation_rows),
         test=split(test, np.arange(len(test.labels))),
-        split_hash=hashlib.sha256(validation_rows.astype("<i8").tobytes()).hexdigest()[:16],
+        split_hash=hashlib.sha256(division.astype("<i8").tobytes()).hexdigest()[:16],
         skipped=train.skipped + test.skipped,
     )
 

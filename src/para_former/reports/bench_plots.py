@@ -6,7 +6,7 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import STEPS, Point
-from para_former.reports.plots import FONT, HEIGHT, Number, label_ends, svg
+from para_former.reports.plots import FONT, HEIGHT, Number, label_ends, logarithmic, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import ratio
 
@@ -42,7 +42,7 @@ def contributions(points: Sequence[Point]) -> str:
     """A row a point: from the loop to stacked to prepared, the speed-up over serial; a bar is the read-out alone."""
 
     def draw(axes) -> None:
-        _logarithmic(axes, "x")
+        logarithmic(axes, "x")
         alone = STEPS[1]
         axes.axvline(1, color=COLOURS["ink"][0], linewidth=1)
         largest = 1.0
@@ -86,7 +86,7 @@ def _curves(
     def draw(axes) -> None:
         ends = []
         for which in "xy":
-            _logarithmic(axes, which)
+            logarithmic(axes, which)
         if papers:
             axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1.2)
             ends.append((*papers[-1], COLOURS["paper"][0], "n/m, the paper"))
@@ -108,16 +108,6 @@ def _curves(
         label_ends(axes, ends)
 
     return svg(f"{title} against {label}, {_identity(series)}", draw, HEIGHT, right=ROOM)
-
-
-def _logarithmic(axes, which: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axes.set(**{f"{which}scale": "log"})
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _row_name(point: Point) -> str:

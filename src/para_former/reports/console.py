@@ -8,8 +8,10 @@ from rich.table import Table
 
 from para_former.records import Record, find_records
 from para_former.reports.bench_section import overviews
+from para_former.reports.data_effect import series_table
 from para_former.reports.document import Table as Cells
 from para_former.reports.experiments import collect, experiments
+from para_former.reports.series import series
 from para_former.reports.tables import accuracy_table, title
 from para_former.reports.theory_findings import theory_sentences
 
@@ -23,8 +25,11 @@ def print_theory(record: Record, console: Console) -> None:
 def print_tables(roots: Sequence[Path], console: Console) -> None:
     """One table for each experiment and each suite of benchmarks among the records at or below `roots`."""
     records = {str(path): lines for path, lines in find_records(roots)}
-    for experiment in experiments(*collect(records)):
+    runs, latencies = collect(records)
+    for experiment in experiments([run for run in runs if run.whole], latencies):
         _print(f"{title(experiment.dataset)}, {experiment.name}", accuracy_table(experiment), console)
+    for each in series(runs):
+        _print(f"{each.name}, by training images", series_table(each, str), console)
     for name, table in overviews(records):
         _print(name, table, console)
 

@@ -37,6 +37,16 @@ class Run:
     test: Record | None = None
 
     @property
+    def whole(self) -> bool:
+        """Whether it trained on all of the training split."""
+        return self.line["config"].get("train_images") is None
+
+    @property
+    def images(self) -> int:
+        """Images that it trained on."""
+        return self.line["split"]["train"]
+
+    @property
     def last_epoch(self) -> int:
         return max(self.epochs, default=0)
 
@@ -184,13 +194,18 @@ def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], lis
     return runs, latencies
 
 
-def experiments(runs: Iterable[Run], latencies: Iterable[Record]) -> list[Experiment]:
-    """The runs by data set (the paper's first), recipe, epochs, start and variant, with the latencies of each."""
+def experiments(
+    runs: Iterable[Run], latencies: Iterable[Record], aside: frozenset[str] = frozenset()
+) -> list[Experiment]:
+    """The runs by data set (the paper's first), recipe, epochs, start and variant, with the latencies of each.
+
+    Settings named in `aside` make no variants.
+    """
     latencies, found = list(latencies), []
     by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"], run.start))
     for key in sorted(by_recipe, key=lambda key: (dataset_order(key[0]), key)):
         members = by_recipe[key]
-        varied = _varied(members)
+        varied = [name for name in _varied(members) if name not in aside]
         by_variant = _grouped(members, lambda run, varied=varied: _wording(run.settings, varied))
         found += [_experiment(*key, variant, by_variant[variant], latencies) for variant in sorted(by_variant)]
     return found

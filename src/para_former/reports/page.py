@@ -13,6 +13,7 @@ from para_former.errors import InputError
 from para_former.records import Record, find_records, write_atomically
 from para_former.reports import findings, fingerprint, paper, plots, tables
 from para_former.reports.bench_section import bench_section
+from para_former.reports.data_effect import data_effect_section
 from para_former.reports.document import (
     Block,
     Contents,
@@ -27,6 +28,7 @@ from para_former.reports.document import (
 )
 from para_former.reports.experiments import Experiment, Network, Run, collect, experiments
 from para_former.reports.reproduction import reproduction_section
+from para_former.reports.series import SIZE
 from para_former.reports.theory import collect_theory, theory_section
 
 INTRODUCTION = (
@@ -74,17 +76,19 @@ def document(records_by_path: Mapping[str, list[Record]], way: str = "") -> list
     """All blocks of the report."""
     runs, latencies = collect(records_by_path)
     tried = [run for run in runs if run.line["recipe"] == fingerprint.RECIPE]
-    found = experiments([run for run in runs if run not in tried], latencies)
+    ours = [run for run in runs if run not in tried]
+    found = experiments([run for run in ours if run.whole], latencies)
+    theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
         blocks += reproduction_section(found, experiments(tried, []), lambda path: way + path)
+    blocks += data_effect_section(ours, theory, lambda path: way + path)
     for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
         for experiment in members:
             blocks += _experiment(experiment)
     blocks += bench_section(records_by_path)
-    theory = collect_theory(records_by_path)
     blocks += theory_section(theory, found)
     blocks += _conditions(runs, [*latencies, *theory], lambda path: way + path)
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
@@ -164,10 +168,10 @@ def _conditions(runs: list[Run], others: list[Record], address: Callable[[str], 
     latencies = [record for record in others if record["kind"] == "latency"]
     if runs:
         yield Paragraph(
-            "The test split is read once, after the last epoch; the last epoch counts, not the best. Runs in one row "
+            "The test split is read once, after the last epoch; the last epoch counts, not the best. Runs in one cell "
             "of a table share all settings but the seed."
         )
-        ordered = experiments(runs, [])
+        ordered = experiments(runs, [], aside=SIZE)
         yield Points(tuple(_settings(experiment) for experiment in ordered))
         runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
     yield tables.place_table(places)
@@ -183,7 +187,7 @@ def _settings(experiment: Experiment) -> str:
     first, *others = [run.settings for run in runs]
     shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
     settings = ", ".join(f"{key} {value}" for key, value in shared.items()).replace('"', "")
-    sizes = " or ".join(sorted({tables.split_sizes(run) for run in runs}))
+    sizes = " or ".join(sorted({tables.split_sizes(run) for run in runs}, key=lambda text: (len(text), text)))
     return (
         f"{tables.title(experiment.dataset)}, {experiment.name}: {sizes} images to train, validate and test; "
         f"settings of all runs: {settings or 'none in common'}."

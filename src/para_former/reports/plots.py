@@ -35,11 +35,11 @@ def learning_curves(experiment: Experiment) -> str | None:
         ends = []
         for network, curve in curves:
             epochs, means = list(curve), [statistics.fmean(values) for values in curve.values()]
-            style = {"color": _colour(network), "alpha": _strength(network)}
+            style = {"color": colour_of(network), "alpha": strength_of(network)}
             axes.plot(epochs, means, linewidth=1.6, **style, **({"marker": "."} if len(epochs) == 1 else {}))
             low, high = [min(values) for values in curve.values()], [max(values) for values in curve.values()]
             axes.fill_between(epochs, low, high, color=style["color"], alpha=0.14, linewidth=0)
-            ends.append((epochs[-1], means[-1], _colour(network), _short(network)))
+            ends.append((epochs[-1], means[-1], colour_of(network), short_name(network)))
         axes.set_xlim(0, max(end[0] for end in ends))
         label_ends(axes, ends)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -87,20 +87,15 @@ def accuracy_against_latency(experiment: Experiment) -> str | None:
         return None
 
     def draw(axes) -> None:
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-        axes.set_xscale("log")
+        times = [network.latency[name]["median"] for network in timed for name in ("ours_ms", "peer_ms")]
+        logarithmic(axes, "x", (1, 2, 5) if max(times) / min(times) < 100 else (1,))
         for network in timed:
             ours, peer = (network.latency[name]["median"] for name in ("ours_ms", "peer_ms"))
-            axes.plot([ours, peer], [network.top1] * 2, color=_colour(network), alpha=0.45, linewidth=1.2)
-            axes.plot(peer, network.top1, "|", color=_colour(network), alpha=0.8, markersize=9, markeredgewidth=1.4)
+            axes.plot([ours, peer], [network.top1] * 2, color=colour_of(network), alpha=0.45, linewidth=1.2)
+            axes.plot(peer, network.top1, "|", color=colour_of(network), alpha=0.8, markersize=9, markeredgewidth=1.4)
             _point(axes, ours, network)
-        times = [network.latency[name]["median"] for network in timed for name in ("ours_ms", "peer_ms")]
         axes.set_xlim(min(times) / 1.6, max(times) * 1.25)
         axes.margins(y=0.12)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(times) / min(times) < 100 else (1,)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         medians = [
             [(network.latency[name]["median"], network.top1) for name in ("ours_ms", "peer_ms")] for network in timed
         ]
@@ -121,7 +116,7 @@ def class_accuracy(
 
     def panel(part: list[tuple[Number, str]]) -> Callable:
         def draw(axes) -> None:
-            axes.barh(range(len(part)), [value for value, _ in part], height=0.62, color=_colour(network), alpha=0.8)
+            axes.barh(range(len(part)), [value for value, _ in part], height=0.62, color=colour_of(network), alpha=0.8)
             for row, (value, _) in enumerate(part):
                 axes.text(value + 1.5, row, f"{value:.0f}", va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])
             axes.set_yticks(range(len(part)), [_plain(label, 20) for _, label in part])
@@ -151,7 +146,7 @@ def _curve(network: Network) -> dict[int, list[Number]]:
 
 def _point(axes, x: Number, network: Network) -> None:
     axes.errorbar(
-        x, network.top1, network.spread, color=_colour(network), fmt=_marker(network), markersize=6, elinewidth=1.2
+        x, network.top1, network.spread, color=colour_of(network), fmt=marker_of(network), markersize=6, elinewidth=1.2
     )
 
 
@@ -168,14 +163,14 @@ def _label_points(axes, points: list[tuple[Number, Number, Network]], lines: lis
             taken += [_box(x0 + (x1 - x0) * part / 30, y0 + (y1 - y0) * part / 30, 5, 5) for part in range(31)]
     for x, y, network in sorted(points, key=lambda point: (-point[1], point[2].label)):
         page_x, page_y = to_page((x, y))
-        wide, tall = 0.6 * FONT * len(_short(network)), FONT
+        wide, tall = 0.6 * FONT * len(short_name(network)), FONT
         places = [(side * (wide / 2 + 8), rise) for rise in (0, 9, -9) for side in (1, -1)] + [(0, 13), (0, -13)]
         boxes = [_box(page_x + dx, page_y + dy, wide, tall) for dx, dy in places]
         covered = [sum(_overlap(box, other) for other in taken) for box in boxes]
         choice = covered.index(min(covered))
         taken.append(boxes[choice])
-        axes.annotate(_short(network), (x, y), places[choice], textcoords="offset points", ha="center", va="center",
-                      color=_colour(network), annotation_clip=False)  # fmt: skip
+        axes.annotate(short_name(network), (x, y), places[choice], textcoords="offset points", ha="center", va="center",
+                      color=colour_of(network), annotation_clip=False)  # fmt: skip
 
 
 def _box(x: Number, y: Number, wide: Number, tall: Number) -> tuple[float, float, float, float]:
@@ -192,7 +187,7 @@ def _name(experiment: Experiment) -> str:
     return f"{experiment.dataset}, {experiment.name}"
 
 
-def _short(network: Network) -> str:
+def short_name(network: Network) -> str:
     return _plain(network.label.removeprefix(PREFIX), 16)
 
 
@@ -202,15 +197,15 @@ def _plain(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _colour(network: Network) -> str:
+def colour_of(network: Network) -> str:
     return COLOURS[f"depth-{network.depth}" if network.depth in MARKERS else "depth-other"][0]
 
 
-def _marker(network: Network) -> str:
+def marker_of(network: Network) -> str:
     return MARKERS.get(network.depth, "v")
 
 
-def _strength(network: Network) -> float:
+def strength_of(network: Network) -> float:
     """Fewer layers, fainter ink: tells networks of one depth apart."""
     return min(1.0, 0.4 + 0.6 * network.layers / 24)
 
@@ -230,6 +225,17 @@ def label_ends(axes, ends: Sequence[tuple[Number, Number, str, str]]) -> None:
         axes.plot([x, edge - 8, edge], [y, y, place], transform=None, **line)
         axes.annotate(name, (edge, place), (3, 0), xycoords="figure points", textcoords="offset points", va="center",
                       color=colour, annotation_clip=False)  # fmt: skip
+
+
+def logarithmic(axes, which: str, subs: Sequence[Number] = (1, 2, 5)) -> None:
+    """A logarithmic axis, "x" or "y", with plain numbers at these multiples of powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def svg(

@@ -60,24 +60,27 @@ REQUIRED = {
     "decomposition": "model seconds units error error_in_pixels error_nudged parts images",
     "freedom": "model depth counts slots images",
     "similarity": "model depth slots untrained images",
+    "diversity": "model depth layers dataset recipe seed epochs classes left_out top1 measures correlations resamples",
     "branches": "model branches images error_all error_alone error_without order_given order_greedy effective_rank "
     "similarity logit_size",
 }
 
 
 def collect_theory(records_by_path: Mapping[str, list[Record]]) -> list[Record]:
-    """The last record of each study of each network, studies in the order of the page."""
+    """The last record of each study of each network, with its path, studies in the order of the page."""
     found: dict[tuple, Record] = {}
     for path, records in sorted(records_by_path.items()):
         for record in records:
             if isinstance(record, dict) and record.get("kind") == "theory":
                 _require(path, record)
-                found[(*(str(record.get(name)) for name in ("study", "dataset", "model", "seed", "epochs")),)] = record
-    return sorted(found.values(), key=lambda record: list(TITLES).index(record["study"]))
+                names = ("study", "dataset", "model", "recipe", "seed", "epochs")
+                found[(*(str(record.get(name)) for name in names),)] = {**record, "path": path}
+    return sorted(found.values(), key=lambda record: list(REQUIRED).index(record["study"]))
 
 
 def theory_section(records: Sequence[Record], measured: Sequence[Experiment]) -> Iterator[Block]:
-    """Nothing without records."""
+    """Nothing without records; those of `diversity` are the data effect's (`data_effect.py`)."""
+    records = [record for record in records if record["study"] in TITLES]
     if not records:
         return
     yield Heading(2, "The theory", anchor="theory")

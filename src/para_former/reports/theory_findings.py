@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable
 
 from para_former.records import Record
+from para_former.reports.diversity import diversity_sentences
 from para_former.reports.experiments import network_label
 
 BARRON = -0.5
@@ -168,4 +169,5 @@ SENTENCES: dict[str, Callable[[Record], list[str]]] = {
     "freedom": _freedom,
     "similarity": _similarity,
     "branches": _branches,
+    "diversity": diversity_sentences,
 }

@@ -38,6 +38,9 @@ class TrainConfig:
     """weights to begin with: timm:NAME, a .npz file of Google's, a .safetensors file in timm's names, a run's folder"""
     epochs: int = 30
     """passes over the training split"""
+    train_images: int | None = None
+    """images of the training split to train on, as many of each class as of any other, the same ones for every seed;
+    all when left out"""
     batch_size: int = 250
     """images in one step"""
     optimizer: Optimizer = "adamw"
@@ -104,6 +107,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("accumulate", 1)):
             self._expect(getattr(self, name) >= least, name, f"at least {least}")
+        self._expect(self.train_images is None or self.train_images >= 1, "train_images", "at least 1")
         for name in ("warmup_epochs", "weight_decay", "clip_norm"):
             self._expect(0 <= getattr(self, name) < float("inf"), name, "a number of at least 0")
         self._expect(0 < self.lr < float("inf"), "lr", "a number above 0")

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, load_dataset, training_batches
-from para_former.errors import InputError
+from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, training_batches
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
 from para_former.records import Record, append_record, remove_leftovers
@@ -28,6 +27,7 @@ from para_former.training.run import (
     count_parameters,
     cut_record,
     dataset_of,
+    load_data,
     pick_device,
     run_line,
     start_record,
@@ -53,9 +53,6 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     checkpoint = load_checkpoint(folder, warn=lambda line: console.print(line)) if config.resume else None
     start = start_from_pretrained(model, config) if config.pretrained and not checkpoint else None
     dataset = _dataset(config, start)
-    if config.batch_size > len(dataset.train):
-        images = f"{len(dataset.train):,} images of the training split"
-        raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
     learner = Learner(model.to(device), config, device)
     remove_leftovers(folder)
     epochs_done = 0
@@ -99,9 +96,7 @@ def _dataset(config: TrainConfig, start: Start | None) -> Dataset:
     """As the record of a resumed run says; else as the weights expect that it starts from, where there are any."""
     if config.resume:
         return dataset_of(run_line(config.folder()), config.data_root)
-    dataset = load_dataset(
-        config.dataset, config.data_root, image_size=config.image_size, skip_corrupt=config.skip_corrupt
-    )
+    dataset = load_data(config)
     return start.inputs(dataset) if start else dataset
 
 

@@ -2,6 +2,7 @@
 
     output/DATASET/RECIPE-eEPOCHS/MODEL-sSEED/                 one run (see `loop.py`)
     output/DATASET/fingerprint-eEPOCHS/VARIANT/MODEL-sSEED/    one run of the settings that the paper leaves open
+    output/DATASET/RECIPE-eEPOCHS/images-N/MODEL-sSEED/        one run on N images of the training split
     output/DATASET/latency.jsonl                               one line per network
 
 A cell is finished when its run is tested and its network timed. Stop it at any moment, or by a `Deadline`, and start it
@@ -26,7 +27,7 @@ from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.fingerprint import variants
 from para_former.training.loop import train
-from para_former.training.run import RECORD_FILE, is_finished, pick_device
+from para_former.training.run import RECORD_FILE, is_finished, load_data, pick_device
 
 TABLES = {"2": PAPER_NETWORKS[:4], "3": PAPER_NETWORKS[4:], "2+3": PAPER_NETWORKS}
 LATENCY_FILE = "latency.jsonl"
@@ -42,6 +43,18 @@ def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Pat
     """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
     folder = output / defaults.dataset_label() / f"fingerprint-e{defaults.epochs}"
     return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
+
+
+def data_effect_cells(table: str, defaults: TrainConfig, seeds: int, output: Path, sizes: str) -> list[TrainConfig]:
+    """The same networks on part of the training images, `sizes` such as "1000,2000" (the paper's Section 4.4)."""
+    if not re.fullmatch(r"\d+(,\d+)*", sizes):
+        raise InputError(f"train_images: expected numbers of images such as 1000,2000, found {sizes!r}")
+    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}"
+    return [
+        run
+        for size in dict.fromkeys(map(int, sizes.split(",")))
+        for run in _cells(table, replace(defaults, train_images=size), seeds, folder / f"images-{size}")
+    ]
 
 
 def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[TrainConfig]:
@@ -94,7 +107,9 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline:
     ordered = cheapest_first(runs)  # refuses impossible networks: before the first hour is spent, not after
     for run in ordered:
         pick_device(run.device)
-        if is_finished(run.folder()):
+        if not is_finished(run.folder()):
+            load_data(run)  # likewise: more images than there are, or fewer than a batch, are told now
+        else:
             remove_checkpoints(run.folder())  # left by a kill between the test line and the end
     missing = _unfinished(ordered, output)
     console.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished already; records in {output}")

@@ -43,6 +43,14 @@ def epochs_done(folder: Path) -> int:
     return sum(line["kind"] == "epoch" for line in read_records(path)) if path.exists() else 0
 
 
+def result_line(folder: Path) -> Record:
+    """The test result of a finished run."""
+    for line in read_records(folder / RECORD_FILE):
+        if line["kind"] == "test":
+            return line
+    raise InputError(f"{folder / RECORD_FILE}: expected the test result of a finished run, found none")
+
+
 def check_place(config: TrainConfig) -> None:
     """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
     folder = config.folder()
@@ -120,11 +128,30 @@ def parameters_of(config: ModelConfig) -> int:
         return count_parameters(ParaFormer(config))
 
 
+def load_data(config: TrainConfig) -> Dataset:
+    """The data set of a run to come; refused where not one batch of its training images is full."""
+    dataset = load_dataset(
+        config.dataset,
+        config.data_root,
+        image_size=config.image_size,
+        skip_corrupt=config.skip_corrupt,
+        train_images=config.train_images,
+    )
+    if config.batch_size > len(dataset.train):
+        images = f"{len(dataset.train):,} images to train on"
+        raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
+    return dataset
+
+
 def dataset_of(line: Record, data_root: Path | None) -> Dataset:
     """The data set that the run with this first line was trained on, with the same splits and the same inputs."""
     settings = line["config"]
     dataset = load_dataset(
-        settings["dataset"], data_root, image_size=settings["image_size"], skip_corrupt=settings["skip_corrupt"]
+        settings["dataset"],
+        data_root,
+        image_size=settings["image_size"],
+        skip_corrupt=settings["skip_corrupt"],
+        train_images=settings.get("train_images"),  # records of before there was a choice lack it
     )
     return normalized(dataset, line["spec"]["mean"], line["spec"]["std"])
 

@@ -1,0 +1,126 @@
+"""Is background or diversity to blame? The rank correlations of the study `diversity` as a table and as sentences.
+
+The figures come with the record; which of the paper's statements they bear out is decided here, by the sign and the
+interval alone.
+"""
+
+from collections.abc import Callable, Sequence
+
+from para_former.records import Record
+from para_former.reports.document import Cell, Table
+from para_former.reports.tables import signed
+from para_former.reports.theory_plots import name_of
+
+COLUMNS = {  # (of, fixed): title
+    ("within", None): "Whole",
+    ("shape", None): "Whole, less mean colour",
+    ("background", None): "Background",
+    ("foreground", None): "Foreground",
+    ("background", "foreground"): "Background, foreground fixed",
+    ("foreground", "background"): "Foreground, background fixed",
+    ("images", None): "Number of images",
+}
+
+
+def diversity_table(records: Sequence[Record], address: Callable[[str], str]) -> Table:
+    """One row a run: rank correlation of each measure with the accuracy of the class, below it its interval."""
+    columns = ("Network", "Variance, background", "Variance, foreground")
+    rows = []
+    for record in records:
+        measures = record["measures"]
+        run = f"{record['epochs']} epochs of {record['recipe']}, seed {record['seed']},"
+        rows.append(
+            (
+                Cell(name_of(record), below=run, links=(("record", address(record["path"])),)),
+                *(Cell(f"{_mean(measures[name]):.4f}") for name in ("background", "foreground")),
+                *(_correlation(find(record, of, "top1", fixed)) for of, fixed in COLUMNS),
+            )
+        )
+    caption = (
+        "Classes of a data set: Spearman's rank correlation of the variance among their training images with their "
+        f"test accuracy, below it the 95 % interval ({records[0]['resamples']:,} bootstrap samples of classes). Below "
+        "0: the more varied, the worse. Variances are means over classes, squared units of a pixel in [0, 1], of "
+        "images averaged down to 16 × 16. Background: the outer eighth on each side; foreground: the middle half."
+    )
+    return Table(caption, (*columns, *COLUMNS.values()), frozenset((*columns[1:], *COLUMNS.values())), tuple(rows))
+
+
+def diversity_sentences(record: Record) -> list[str]:
+    """What one record says of the paper's Section 4.4, and what it cannot say."""
+    background, foreground, within = (find(record, of) for of in ("background", "foreground", "within"))
+    together = find(record, "background", "foreground")
+    alone = find(record, "background", "top1", "foreground"), find(record, "foreground", "top1", "background")
+    counts = record["measures"]["images"]
+    left_out = f" Left out, for want of images: {', '.join(record['left_out'])}." if record["left_out"] else ""
+    return [
+        f"{name_of(record)}, {len(record['classes'])} classes, rank correlations rho with 95 % intervals: classes of "
+        f"diverse backgrounds are recognised {_verdict(background)}, those of diverse foregrounds "
+        f"{_verdict(foreground)}, those of diverse images as a whole {_verdict(within)}.{left_out}",
+        "The paper's claim that “prediction results are worse for categories with diverse backgrounds or inherent "
+        f"diversity” is {_claim(background)} for backgrounds and {_claim(foreground)} for what stands before them.",
+        f"Variance of the background and of the foreground: {rho(together)} between them. {_blame(*alone)}",
+        f"Classes have {_range(counts)} training images; their number and accuracy: {rho(find(record, 'images'))}.",
+    ]
+
+
+def between_data_sets(records: Sequence[Record]) -> str:
+    """The paper's comparison of Pets with Flowers-102, where there are records of both."""
+    found = {record["dataset"]: record["measures"] for record in records}
+    if not {"pets", "flowers102"} <= found.keys():
+        return ""
+    pets, flowers = found["pets"], found["flowers102"]
+    parts = [
+        f"{name} {_mean(pets[name]):.4f} in Pets and {_mean(flowers[name]):.4f} in Flowers-102, {_borne_out(holds)}"
+        for name in ("background", "foreground")
+        for holds in [_mean(flowers[name]) < _mean(pets[name])]
+    ]
+    return (
+        "The paper explains that Flowers-102 is recognised better than Pets by its more consistent backgrounds and its "
+        f"smaller variation. Mean variance of a class: {'; '.join(parts)}."
+    )
+
+
+def find(record: Record, of: str, other: str = "top1", fixed: str | None = None) -> Record:
+    return next(
+        each for each in record["correlations"] if (each["of"], each["with"], each["fixed"]) == (of, other, fixed)
+    )
+
+
+def _verdict(found: Record) -> str:
+    side = "worse" if found["high"] < 0 else "better" if found["low"] > 0 else "neither better nor worse beyond chance"
+    return f"{side}, {rho(found)}"
+
+
+def _claim(found: Record) -> str:
+    return "borne out" if found["high"] < 0 else "contradicted" if found["low"] > 0 else "not confirmed"
+
+
+def _borne_out(holds: bool) -> str:
+    return "as it says" if holds else "against what it says"
+
+
+def _blame(background: Record, foreground: Record) -> str:
+    """Which of the two still counts where the other is held fixed."""
+    figures = f"background {rho(background)}, foreground {rho(foreground)}"
+    blamed = [each["of"] for each in (background, foreground) if each["high"] < 0]
+    return f"Each with the other held fixed: {figures}. To blame, by this: {' and '.join(blamed) or 'neither'}."
+
+
+def _correlation(found: Record) -> Cell:
+    return Cell(signed(found["rho"]), below=_interval(found))
+
+
+def rho(found: Record) -> str:
+    return f"rho {signed(found['rho'])} [{_interval(found)}]"
+
+
+def _interval(found: Record) -> str:
+    return f"{signed(found['low'])}\xa0to\xa0{signed(found['high'])}"
+
+
+def _range(counts: Sequence[float]) -> str:
+    return " to ".join(dict.fromkeys(f"{extreme(counts):,.0f}" for extreme in (min, max)))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
