@@ -10,9 +10,10 @@ from scipy.stats import linregress
 
 from para_former.reports.data_effect import data_effect_section, series_sentences, series_table
 from para_former.reports.document import Paragraph, html_page
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
 from para_former.reports.page import build_markdown, build_page
 from para_former.reports.power_law import power_law
+from para_former.reports.runs import collect
 from para_former.reports.series import series
 
 from . import helpers

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from para_former.errors import InputError
 from para_former.reports import paper
-from para_former.reports.experiments import collect, experiments, network_label
+from para_former.reports.experiments import experiments, network_label
+from para_former.reports.runs import collect
 
 from . import helpers
 

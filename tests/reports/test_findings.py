@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from para_former.reports import paper
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
 from para_former.reports.findings import course, findings, gain, growth_with_depth, growth_with_layers, latency, trade
+from para_former.reports.runs import collect
 
 from . import helpers
 

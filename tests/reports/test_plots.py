@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from para_former.reports import plots
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
+from para_former.reports.runs import collect
 
 from . import helpers
 

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from para_former.reports import answers, paper
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
 from para_former.reports.page import build_markdown
 from para_former.reports.reproduction import longest
+from para_former.reports.runs import collect
 
 from . import helpers
 

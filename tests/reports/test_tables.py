@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from para_former.reports.document import Cell, Table
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
+from para_former.reports.runs import collect
 from para_former.reports.tables import (
     accuracy_table,
     duration,

@@ -10,7 +10,8 @@ from para_former.records import Record, find_records
 from para_former.reports.bench_section import overviews
 from para_former.reports.data_effect import series_table
 from para_former.reports.document import Table as Cells
-from para_former.reports.experiments import collect, experiments
+from para_former.reports.experiments import experiments
+from para_former.reports.runs import collect
 from para_former.reports.series import series
 from para_former.reports.tables import accuracy_table, title
 from para_former.reports.theory_findings import theory_sentences

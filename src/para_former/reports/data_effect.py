@@ -11,8 +11,9 @@ from para_former.records import Record
 from para_former.reports.data_plots import accuracy_against_variance, error_against_images
 from para_former.reports.diversity import between_data_sets, diversity_sentences, diversity_table, find, rho
 from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
-from para_former.reports.experiments import Network, Run
+from para_former.reports.experiments import Network
 from para_former.reports.findings import doubt, names
+from para_former.reports.runs import Run
 from para_former.reports.series import Series, series
 from para_former.reports.tables import NOT_MEASURED, signed
 from para_former.reports.theory_plots import name_of

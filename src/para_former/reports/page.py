@@ -26,8 +26,9 @@ from para_former.reports.document import (
     html_page,
     markdown_page,
 )
-from para_former.reports.experiments import Experiment, Network, Run, collect, experiments
+from para_former.reports.experiments import Experiment, Network, experiments
 from para_former.reports.reproduction import reproduction_section
+from para_former.reports.runs import Run, collect
 from para_former.reports.series import SIZE
 from para_former.reports.theory import collect_theory, theory_section
 

@@ -7,8 +7,9 @@ Nothing is formatted here.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from para_former.reports.experiments import Experiment, Network, Run, experiments
+from para_former.reports.experiments import Experiment, Network, experiments
 from para_former.reports.power_law import PowerLaw, power_law
+from para_former.reports.runs import Run
 from para_former.reports.tables import title
 
 SIZE = frozenset({"train_images"})

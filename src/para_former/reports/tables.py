@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from para_former.records import Record
 from para_former.reports import paper
 from para_former.reports.document import Cell, Table
-from para_former.reports.experiments import Experiment, Network, Run, conditions, network_label
+from para_former.reports.experiments import Experiment, Network, conditions, network_label
+from para_former.reports.runs import Run
 
 NOT_MEASURED = "not measured"
 

@@ -1,0 +1,103 @@
+"""Record lines of training and timing, checked, and put together as runs; nothing is compared or averaged here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from para_former.errors import InputError
+from para_former.records import Record
+
+REQUIRED = {
+    "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
+    "epoch": "epoch validation_top1 images_per_second seconds",
+    "test": "epoch top1 classes per_class_top1 confusion samples",
+    "latency": "model depth layers dataset batch tokens width threads device dtype peer ours_ms peer_ms ratio "
+    "relative_error environment",
+}
+NAMED = frozenset({"model", "dataset", "recipe", "epochs", "seed"})
+"""fields of a configuration that name a run; every other one is a setting"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its `run` line, its `epoch` lines by number, and its `test` line where there is one."""
+
+    path: str
+    line: Record
+    epochs: dict[int, Record] = field(default_factory=dict)
+    test: Record | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it trained on all of the training split."""
+        return self.line["config"].get("train_images") is None
+
+    @property
+    def images(self) -> int:
+        """Images that it trained on."""
+        return self.line["split"]["train"]
+
+    @property
+    def last_epoch(self) -> int:
+        return max(self.epochs, default=0)
+
+    @property
+    def top1(self) -> float | None:
+        """Test accuracy, percent, of the last epoch; None where that was not measured."""
+        complete = self.test is not None and self.test["epoch"] == self.line["epochs"]
+        return float(self.test["top1"]) if complete else None
+
+    @property
+    def state(self) -> str:
+        """Why there is no accuracy; empty where there is one."""
+        if self.top1 is not None:
+            return ""
+        if self.last_epoch < self.line["epochs"]:
+            return f"training unfinished, epoch {self.last_epoch} of {self.line['epochs']}"
+        return "trained, not tested after the last epoch"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the network is built and trained, each value as JSON text; null means left out, as in older records."""
+        fields = {**self.line["config"], **self.line["model_config"]}
+        names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
+        return {name: json.dumps(fields[name], sort_keys=True) for name in names}
+
+    @property
+    def start(self) -> str:
+        """The pretrained weights it started from, in words; empty for a run from scratch."""
+        weights = self.line.get("pretrained")
+        if not weights:
+            return ""
+        origin = f" on {weights['dataset']}" if "dataset" in weights else ""
+        return f"from {weights['name']}{origin} ({weights['sha256'][:8]})"
+
+
+def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], list[Record]]:
+    """All training runs and all latency records, in the order of their paths; lines of other kinds are not read."""
+    runs, latencies = [], []
+    for path, records in sorted(records_by_path.items()):
+        run = None
+        for record in records:
+            kind = record.get("kind") if isinstance(record, dict) else None
+            if kind in REQUIRED:
+                _require(path, kind, record)
+            if kind == "run":
+                run = Run(path, record)
+                runs.append(run)
+            elif kind == "latency":
+                latencies.append(record)
+            elif kind in ("epoch", "test"):
+                if run is None:
+                    raise InputError(f"{path}: expected a run line before the first {kind} line, found none")
+                if kind == "epoch":
+                    run.epochs[record["epoch"]] = record
+                elif run.test is None:
+                    run = runs[-1] = Run(path, run.line, run.epochs, record)
+    return runs, latencies
+
+
+def _require(path: str, kind: str, record: Record) -> None:
+    missing = [name for name in REQUIRED[kind].split() if name not in record]
+    if missing:
+        raise InputError(f"{path}: expected {missing[0]!r} in every {kind} line, found one without it")
