@@ -13,14 +13,28 @@ def small_config(**fields: object) -> ModelConfig:
 
 
 def small_network(dtype: torch.dtype = torch.float64, **fields: object) -> ParaFormer:
-    """A network in evaluation mode whose every parameter has noise added, biases and norms included."""
+    """A network in evaluation mode whose every parameter has noise added, norms of a stem at statistics of images."""
     generator = torch.Generator().manual_seed(1)
     torch.manual_seed(0)
     model = ParaFormer(small_config(**fields)).to(dtype).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=dtype)
+        if model.config.stem == "conv":
+            _settle(model)
     return model
+
+
+def _settle(model: ParaFormer) -> None:
+    """Let the stem's BatchNorms take over the statistics of one batch, so that no channel is off for every image."""
+    stem = model.embed.proj.train()
+    momenta = [norm.momentum for norm in stem.norms]
+    for norm in stem.norms:
+        norm.momentum = 1.0
+    stem(images_for(model, 8))
+    for norm, momentum in zip(stem.norms, momenta, strict=True):
+        norm.momentum = momentum
+    stem.eval()
 
 
 def images_for(model: ParaFormer, batch: int = 3) -> torch.Tensor:
@@ -34,7 +48,8 @@ def images_for(model: ParaFormer, batch: int = 3) -> torch.Tensor:
 @st.composite
 def network_fields(draw: st.DrawFn, most_branches: int = 4) -> dict[str, object]:
     """Fields of any small network: shapes that divide nothing in particular, and every option of the forward pass."""
-    depth, heads, patch_size = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    depth, heads, stem = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.sampled_from(["patch", "conv"]))
+    patch_size = draw(st.integers(1, 3) if stem == "patch" else st.sampled_from([2, 4]))
     rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     return {
         "depth": depth,
@@ -43,6 +58,7 @@ def network_fields(draw: st.DrawFn, most_branches: int = 4) -> dict[str, object]
         "width": heads * draw(st.integers(2, 6)),
         "image_size": (rows * patch_size, columns * patch_size),
         "patch_size": patch_size,
+        "stem": stem,
         "in_channels": draw(st.integers(1, 4)),
         "num_classes": draw(st.integers(0, 3)),
         "pool": draw(st.sampled_from(["cls", "mean"])),

@@ -27,6 +27,8 @@ from para_former.errors import InputError
 
 Record = dict[str, Any]
 PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
+EARLIER = {"stem": "patch"}
+"""settings that older records do not name, with the one value they had then"""
 
 
 def environment(*packages: str) -> Record:

@@ -44,6 +44,11 @@ def test_contender_equals_the_plain_loop_with_the_mean_read_out(name, depth):
     assert error_of(name, task_of(depth=depth, pool="mean", dtype=torch.float32)) < 1e-5
 
 
+@pytest.mark.parametrize("name", [*SERIAL, *BRANCHES])
+def test_contender_equals_the_plain_loop_behind_a_convolutional_stem(name):
+    assert error_of(name, task_of(stem="conv")) < 1e-10
+
+
 @pytest.mark.parametrize("name", ["serial", "stacked"])
 def test_gradient_of_a_training_step_equals_the_plain_loops(name, monkeypatch):
     monkeypatch.setattr(tasks, "REFERENCE_BATCH", 2)

@@ -17,12 +17,13 @@ def parameters(network):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("pool", ["cls", "mean"])
-def test_latency_is_a_record_with_its_conditions(pool):
-    config = ModelConfig(depth=2, layers=4, pool=pool, **TINY)
+@pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
+def test_latency_is_a_record_with_its_conditions(pool, stem):
+    config = ModelConfig(depth=2, layers=4, pool=pool, stem=stem, **TINY)
     line = measure_latency(config, batch=2, rounds=3)
     assert json.loads(json.dumps(line)) == line
-    expected = {"kind": "latency", "depth": 2, "layers": 4, "width": 16, "tokens": config.tokens, "pool": pool}
+    expected = {"kind": "latency", "depth": 2, "layers": 4, "width": 16, "tokens": config.tokens}
+    expected |= {"stem": stem, "pool": pool}
     expected |= {"batch": 2, "device": "cpu", "threads": torch.get_num_threads(), "dtype": "float32", "rounds": 3}
     assert line.items() >= expected.items()
     assert "4 layers" in line["peer"]

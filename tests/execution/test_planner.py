@@ -15,14 +15,15 @@ devices = st.sampled_from([CPU, GPU])
 ways = st.sampled_from(["prepared", "serial"])
 numbers = st.integers(1, 8)
 networks = st.builds(
-    lambda depth, branches, width, patches, pool: ModelConfig(
-        depth=depth, layers=depth * branches, width=24 * width, heads=3, image_size=4 * patches, pool=pool
+    lambda depth, branches, width, patches, pool, stem: ModelConfig(
+        depth=depth, layers=depth * branches, width=24 * width, heads=3, image_size=4 * patches, pool=pool, stem=stem
     ),
     st.integers(1, 4),
     numbers,
     numbers,
     numbers,
     st.sampled_from(["cls", "mean"]),
+    st.sampled_from(["patch", "conv"]),
 )
 some = settings(max_examples=40)
 

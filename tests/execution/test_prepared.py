@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import para_former as pf
 from para_former.execution.blocks import ROWS, BlockLimits
 from para_former.models.weights import select_branches
-from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error
+from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error, numbers_of
 from tests.networks import images_for, network_fields, small_network
 
 EXECUTORS = ("auto", "loop", "batched", "graphed")
@@ -24,19 +24,19 @@ def test_every_executor_equals_the_loop(depth, pool, merge, residual):
             assert largest_error(pf.prepare(model, executor)(images), expected) < TOLERANCE, executor
 
 
-@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("fields", [{"pool": "cls"}, {"pool": "mean"}, {"stem": "conv", "image_size": 16}])
 @pytest.mark.parametrize("depth", [1, 2])
-def test_the_comparison_can_fail(depth, pool):
-    model = small_network(depth=depth, pool=pool)
+def test_the_comparison_can_fail(depth, fields):
+    model = small_network(depth=depth, **fields)
     images = images_for(model)
     expected = pf.reference(model, images)
-    for name, parameter in model.named_parameters():
+    for name, numbers in numbers_of(model):
         with torch.no_grad():
-            before = parameter.clone()
-            parameter.flatten()[-1] += 1e-3
+            before = numbers.clone()
+            numbers.flatten()[-1] += 1e-3
         error = largest_error(pf.prepare(model)(images), expected)
         with torch.no_grad():
-            parameter.copy_(before)
+            numbers.copy_(before)
         assert error > TOLERANCE, name
 
 
@@ -60,11 +60,11 @@ def test_the_first_branches_of_any_shape_equal_the_loop_over_them(fields, chosen
     assert largest_error(found, expected) < TOLERANCE
 
 
-@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2), (torch.float16, 2e-2)])
-def test_low_precision_stays_near_and_gives_float32(depth, pool, dtype, tolerance):
-    model = small_network(depth=depth, pool=pool)
+def test_low_precision_stays_near_and_gives_float32(depth, pool, stem, dtype, tolerance):
+    model = small_network(depth=depth, pool=pool, stem=stem)
     for parameter in model.parameters():
         parameter.data *= 0.5
     images = images_for(model)
@@ -84,14 +84,15 @@ def test_the_sum_over_branches_is_float32_where_bf16_would_lose_it():
     assert largest_error(all_of_them, one) < 1e-2  # the norm takes the factor 300 away again
 
 
-def test_prepared_weights_are_copies_without_gradients():
-    model = small_network(depth=2)
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+def test_prepared_weights_are_copies_without_gradients(stem):
+    model = small_network(depth=2, stem=stem)
     images = images_for(model)
     prepared = pf.prepare(model)
     before = prepared(images)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
+        for _, numbers in numbers_of(model):
+            numbers.zero_()
     assert torch.equal(prepared(images), before)
     assert not list(prepared.parameters())
     assert not before.requires_grad and not prepared(images.requires_grad_()).requires_grad

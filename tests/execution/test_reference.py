@@ -24,6 +24,12 @@ def largest_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
 
 
+def numbers_of(model):
+    """Parameters and statistics by name: everything that decides the logits."""
+    statistics = [pair for pair in model.named_buffers() if pair[1].is_floating_point()]
+    return [*model.named_parameters(), *statistics]
+
+
 def outputs_and_gradients(function, model, images):
     """Logits, then gradients of their squared sum by every parameter and by the images."""
     images = images.clone().requires_grad_()
@@ -45,17 +51,28 @@ def test_forward_equals_the_loop_in_outputs_and_gradients(depth, pool, merge, re
 
 @pytest.mark.parametrize("pool", ["cls", "mean"])
 @pytest.mark.parametrize("depth", [1, 2])
-def test_the_comparison_can_fail(depth, pool):
-    model = small_network(depth=depth, pool=pool)
+def test_forward_equals_the_loop_behind_a_convolutional_stem(depth, pool):
+    model = small_network(depth=depth, pool=pool, stem="conv", image_size=(8, 16))
+    images = images_for(model)
+    found = outputs_and_gradients(model, model, images)
+    expected = outputs_and_gradients(lambda x: reference(model, x), model, images)
+    for name in expected:
+        assert largest_error(found[name], expected[name]) < TOLERANCE, name
+
+
+@pytest.mark.parametrize("fields", [{"pool": "cls"}, {"pool": "mean"}, {"stem": "conv", "image_size": 16}])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_comparison_can_fail(depth, fields):
+    model = small_network(depth=depth, **fields)
     images = images_for(model)
     expected = reference(model, images)
-    for name, parameter in model.named_parameters():
+    for name, numbers in numbers_of(model):
         with torch.no_grad():
-            before = parameter.clone()
-            parameter.flatten()[-1] += 1e-3
+            before = numbers.clone()
+            numbers.flatten()[-1] += 1e-3
         error = largest_error(model(images), expected)
         with torch.no_grad():
-            parameter.copy_(before)
+            numbers.copy_(before)
         assert error > TOLERANCE, name
 
 
@@ -103,10 +120,10 @@ def test_any_shape_equals_the_loop(fields, batch):
     assert largest_error(model(images), reference(model, images)) < TOLERANCE
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(("depth", "stem"), [(1, "patch"), (3, "patch"), (1, "conv")])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-def test_low_precision_stays_near(depth, dtype, tolerance):
-    model = small_network(depth=depth)
+def test_low_precision_stays_near(depth, stem, dtype, tolerance):
+    model = small_network(depth=depth, stem=stem)
     for parameter in model.parameters():
         parameter.data *= 0.5
     images = images_for(model)

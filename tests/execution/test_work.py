@@ -14,6 +14,7 @@ from tests.execution.constants import CPU, GPU
 from tests.networks import images_for, small_network
 
 NETWORKS = [(1, 1, "cls"), (1, 6, "cls"), (2, 6, "cls"), (3, 6, "cls"), (1, 6, "mean"), (2, 6, "mean"), (6, 6, "mean")]
+STEMS = ["patch", "conv"]
 
 
 def counted(network, images):
@@ -27,16 +28,18 @@ def planned(model, batch, way):
     return work(model.config, batch, way, CPU)
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("depth", "layers", "pool"), NETWORKS)
 @pytest.mark.parametrize("batch", [1, 3])
-def test_operations_are_those_of_the_prepared_network(depth, layers, pool, batch, no_shape_checks):
-    model = small_network(depth=depth, layers=layers, pool=pool)
+def test_operations_are_those_of_the_prepared_network(depth, layers, pool, stem, batch, no_shape_checks):
+    model = small_network(depth=depth, layers=layers, pool=pool, stem=stem)
     assert operations(planned(model, batch, "prepared")) == counted(prepare(model), images_for(model, batch))
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("depth", "layers", "pool"), NETWORKS)
-def test_operations_are_those_of_the_serial_network(depth, layers, pool, no_shape_checks):
-    model = small_network(depth=depth, layers=layers, pool=pool)
+def test_operations_are_those_of_the_serial_network(depth, layers, pool, stem, no_shape_checks):
+    model = small_network(depth=depth, layers=layers, pool=pool, stem=stem)
     network = serial_vit(model.config).double().eval()
     assert operations(planned(model, 3, "serial")) == counted(network, images_for(model))
 
@@ -50,10 +53,11 @@ def test_operations_are_those_of_the_readable_network_where_every_token_is_compu
 
 
 @pytest.mark.parametrize("way", ["prepared", "serial"])
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("depth", "layers", "pool"), NETWORKS)
-def test_weights_are_the_matrices_of_the_network(depth, layers, pool, way):
+def test_weights_are_the_matrices_of_the_network(depth, layers, pool, stem, way):
     """Every matrix once; at depth 1 the class token's query and key are one row per head in their place."""
-    model = small_network(depth=depth, layers=layers, pool=pool)
+    model = small_network(depth=depth, layers=layers, pool=pool, stem=stem)
     width, heads = model.config.width, model.config.heads
     matrices = sum(p.numel() for name, p in model.named_parameters() if name.endswith("weight") and "norm" not in name)
     if way == "prepared" and depth == 1 and pool == "cls":

@@ -15,6 +15,7 @@ from para_former import InputError, ModelConfig, ParaFormer
     [
         ({"depth": 4, "layers": 6}, "layers: expected a multiple of depth 4, found 6"),
         ({"width": 100, "heads": 3}, "width: expected a multiple of heads 3, found 100"),
+        ({"stem": "conv", "patch_size": 6, "image_size": 30}, "patch_size: expected a power of two .*, found 6"),
         ({"image_size": 30}, "image_size: expected a multiple of patch_size 4, found 30"),
         ({"image_size": (32, 30)}, r"image_size: expected a multiple of patch_size 4, found \(32, 30\)"),
         ({"depth": 0}, "depth: expected at least 1, found 0"),

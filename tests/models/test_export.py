@@ -8,8 +8,12 @@ import torch
 import para_former as pf
 from para_former.execution.calibration import measure_block_limits
 
-for name, pool in [("para_former_1_6", "cls"), ("para_former_2_6", "cls"), ("para_former_2_6", "mean")]:
-    model = pf.create_model(name, pool=pool, image_size=8).eval()
+for name, pool, stem in [
+    ("para_former_1_6", "cls", "patch"),
+    ("para_former_2_6", "cls", "conv"),
+    ("para_former_2_6", "mean", "patch"),
+]:
+    model = pf.create_model(name, pool=pool, stem=stem, image_size=8).eval()
     prepared = pf.prepare(model)
     functions = [torch.compile(prepared, fullgraph=True, backend="eager", dynamic=False)]
     for network in (model, prepared):

@@ -9,9 +9,10 @@ from para_former.models.para_former import merge
 from tests.networks import images_for, small_config, small_network
 
 
+@pytest.mark.parametrize("stem", ["patch", "conv"])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_the_order_of_branches_does_not_matter(depth):
-    model = small_network(depth=depth, layers=12)
+def test_the_order_of_branches_does_not_matter(depth, stem):
+    model = small_network(depth=depth, layers=12, stem=stem)
     order = torch.randperm(model.config.branches, generator=torch.Generator().manual_seed(3)).tolist()
     images = images_for(model)
     torch.testing.assert_close(select_branches(model, order)(images), model(images), rtol=0, atol=1e-12)

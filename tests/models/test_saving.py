@@ -1,5 +1,7 @@
 """A network as a folder: what is saved is what is loaded, and a broken folder is refused in one line."""
 
+import json
+
 import pytest
 import torch
 
@@ -8,7 +10,9 @@ from para_former.models.saving import write_tensors
 from tests.networks import images_for, small_network
 
 
-@pytest.mark.parametrize("fields", [{}, {"depth": 2, "pool": "mean", "image_size": (8, 12)}, {"num_classes": 0}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"depth": 2, "pool": "mean", "image_size": (8, 12)}, {"num_classes": 0}, {"stem": "conv"}]
+)
 def test_loading_gives_the_network_that_was_saved(tmp_path, fields):
     model = small_network(torch.float32, **fields)
     pf.save(model, tmp_path / "new" / "folder")
@@ -16,6 +20,16 @@ def test_loading_gives_the_network_that_was_saved(tmp_path, fields):
     assert loaded.config == model.config and not loaded.training
     assert torch.equal(loaded(images_for(model)), model(images_for(model)))
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_configuration_from_before_there_were_stems_is_one_with_patches(tmp_path):
+    model = small_network(torch.float32)
+    pf.save(model, tmp_path)
+    path = tmp_path / "config.json"
+    fields = json.loads(path.read_text())
+    assert fields.pop("stem") == "patch"
+    path.write_text(json.dumps(fields))
+    assert pf.load(tmp_path).config == model.config
 
 
 def test_a_truncated_file_is_refused_by_name(tmp_path):

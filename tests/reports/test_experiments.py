@@ -89,6 +89,18 @@ def test_a_setting_that_is_null_is_one_that_older_records_do_not_know():
     assert experiment.variant == "" and experiment.networks[1].seeds == 2
 
 
+def test_records_from_before_there_were_stems_are_ones_with_patches():
+    old, new, conv = (helpers.training(top1=top1, seed=seed) for seed, top1 in ((0, 60.0), (1, 70.0), (0, 80.0)))
+    new[0]["model_config"]["stem"], conv[0]["model_config"]["stem"] = "patch", "conv"
+    timings = [helpers.latency_line(ours=1.0), helpers.latency_line(ours=2.0, stem="conv")]
+    (alone,) = grouped({"old": old, "new": new})
+    assert alone.variant == "" and network(alone, "Para-F-1-6").top1 == 65.0
+    first, second = grouped({"old": old, "new": new, "conv": conv, "timings": timings})
+    assert (first.variant, second.variant) == ("stem conv", "stem patch")
+    times = [network(each, "Para-F-1-6").latency["ours_ms"]["median"] for each in (first, second)]
+    assert times == [2.0, 1.0]
+
+
 def test_settings_that_differ_between_models_do_not_tear_a_table_apart():
     (experiment,) = grouped({"a": helpers.training(1, 6, lr=0.1), "b": helpers.training(1, 12, lr=0.2)})
     assert experiment.variant == "" and len(experiment.measured) == 2

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from para_former import InputError
 from para_former.models.layers import normalize
 from para_former.theory.coefficients import coefficients
 from para_former.theory.maps import Features, Heads, Patches, Rows
@@ -63,6 +64,11 @@ def test_attention_is_the_sum_over_heads_of_mixing_kron_values():
     value, output = level.attn.qkv.weight[1].chunk(3)[2], level.attn.proj.weight[1]
     heads = zip(numbers.attention[1, 0], output.chunk(3, 1), value.chunk(3, 0), strict=True)
     torch.testing.assert_close(found, sum(torch.kron(mix, o @ v) for mix, o, v in heads), **EXACT)
+
+
+def test_a_convolutional_stem_has_no_form_in_pixels():
+    with pytest.raises(InputError, match="stem: expected 'patch', which is linear in the pixels, found 'conv'"):
+        embedding_form(small_network(stem="conv").embed)
 
 
 @pytest.mark.parametrize("pool", ["cls", "mean"])

@@ -54,6 +54,14 @@ def test_every_study_has_its_figure_and_its_findings(records):
     assert build_page({"theory.jsonl": records}) == page
 
 
+def test_behind_a_convolutional_stem_everything_but_the_form_in_pixels_is_there():
+    records = studies(stem="conv")
+    (figures,) = (record for record in records if record["study"] == "decomposition")
+    assert figures["error_in_pixels"] is None and figures["error"] < 1e-10
+    text = helpers.Page(build_page({"theory.jsonl": records})).text.replace("\xa0", " ")
+    assert "the stem is not linear in pixels" in text
+
+
 @pytest.mark.parametrize("fields", [{"depth": 1, "layers": 1}, {"depth": 1, "layers": 3}, {"depth": 3, "layers": 3}])
 def test_one_branch_or_one_module_make_a_page_too(fields):
     text = helpers.Page(build_page({"theory.jsonl": studies(**fields)})).text

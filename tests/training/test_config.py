@@ -34,6 +34,7 @@ CHOICES = {
     "patch_size": counts,
     "width": st.none() | counts,
     "heads": st.none() | counts,
+    "stem": st.sampled_from(["patch", "conv"]),
     "pool": st.sampled_from(["cls", "mean"]),
     "merge": st.sampled_from(["sum", "mean", "residual"]),
     "residual": st.sampled_from(["standard", "normed"]),
@@ -102,7 +103,8 @@ NETWORK_FIELDS = {field.name for field in fields(ModelConfig)} - {"image_size"} 
 
 @pytest.mark.parametrize("name", [name for name in NETWORK_FIELDS if hasattr(TrainConfig, name)])
 def test_every_field_of_the_network_that_a_run_can_set_reaches_the_network(name):
-    other = {"patch_size": 2, "width": 8, "heads": 1, "pool": "mean", "merge": "residual", "residual": "normed"}
+    other = {"patch_size": 2, "width": 8, "heads": 1, "stem": "conv", "pool": "mean"}
+    other |= {"merge": "residual", "residual": "normed"}
     value = other.get(name, 0.25)
     assert getattr(tiny_run(**{name: value}).network(SPECS["digits"]), name) == value
 
@@ -136,6 +138,19 @@ def test_a_setting_that_the_record_does_not_know_is_a_difference():
     conditions = json.loads(json.dumps(tiny_run().conditions()))
     del conditions["drop_path"]
     assert "drop_path" in tiny_run().first_difference(conditions)
+
+
+def test_where_a_batch_norm_looks_at_parts_their_number_is_a_condition():
+    whole, parts = (tiny_run(stem="conv", accumulate=count) for count in (1, 2))
+    assert parts.first_difference(whole.conditions()) == "accumulate is 1 there and 2 here"
+    assert tiny_run(accumulate=2).first_difference(tiny_run().conditions()) is None
+
+
+def test_a_record_from_before_there_were_stems_is_one_with_patches():
+    conditions = json.loads(json.dumps(tiny_run().conditions()))
+    del conditions["stem"]
+    assert tiny_run().first_difference(conditions) is None
+    assert tiny_run(stem="conv").first_difference(conditions) == "stem is 'patch' there and 'conv' here"
 
 
 def test_runs_of_different_models_and_seeds_lie_in_different_folders():

@@ -82,13 +82,13 @@ def test_every_optimiser_lowers_the_loss_and_knows_its_groups(name):
     assert losses[-1] < losses[0] - 0.01
 
 
-def network(pool="cls"):
-    return ParaFormer(tiny_run(pool=pool).network(SPECS["digits"]))
+def network(**fields):
+    return ParaFormer(tiny_run(**fields).network(SPECS["digits"]))
 
 
-@pytest.mark.parametrize("pool", ["cls", "mean"])
-def test_decay_reaches_the_weights_of_products_and_nothing_else(pool):
-    model = network(pool)
+@pytest.mark.parametrize("fields", [{}, {"pool": "mean"}, {"stem": "conv"}])
+def test_decay_reaches_the_weights_of_products_and_nothing_else(fields):
+    model = network(**fields)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decayed, plain = (
         {names[id(parameter)] for parameter in group["params"]}

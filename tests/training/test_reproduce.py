@@ -10,7 +10,7 @@ from rich.console import Console
 from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
-from para_former.records import read_records
+from para_former.records import read_records, write_records
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
 from para_former.training.recipes import get_recipe
@@ -176,6 +176,19 @@ def test_a_latency_file_cut_off_by_a_kill_is_completed():
     run_cells(runs)
     assert [line["model"] for line in read_records(path)] == [run.model for run in runs]
     run_cells(runs)
+
+
+def test_a_latency_from_before_there_were_stems_is_one_with_patches():
+    runs = cells("2", tiny_run(epochs=1), 1, OUTPUT)[:1]
+    run_cells(runs)
+    path = OUTPUT / "digits" / LATENCY_FILE
+    (line,) = read_records(path)
+    assert line.pop("stem") == "patch"
+    write_records(path, [line])
+    run_cells(runs)
+    assert read_records(path) == [line]
+    run_cells(cells("2", tiny_run(epochs=1, stem="conv", recipe="conv"), 1, OUTPUT)[:1])
+    assert [each.get("stem") for each in read_records(path)] == [None, "conv"]
 
 
 def test_a_network_of_another_shape_is_timed_for_itself():

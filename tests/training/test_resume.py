@@ -56,6 +56,13 @@ def test_a_run_stopped_anywhere_and_resumed_equals_the_uninterrupted_one(uninter
     assert not Path("run", CHECKPOINT_FILE).exists()
 
 
+def test_a_run_with_a_convolutional_stem_stopped_and_resumed_equals_the_uninterrupted_one(stop_at):
+    whole = outcome(train_quietly(tiny_run(stem="conv", output=Path("whole"))))
+    with stop_at("learning_rate", 2 * STEPS + 3):
+        train_quietly(tiny_run(stem="conv"))
+    assert outcome(train_quietly(tiny_run(stem="conv", resume=True))) == whole
+
+
 def test_a_run_stopped_twice_equals_the_uninterrupted_one(uninterrupted, stop_at):
     with stop_at("learning_rate", STEPS + 3):
         train_quietly(tiny_run())

@@ -63,8 +63,34 @@ def test_the_average_follows_the_weights_and_is_what_is_evaluated():
     assert each.network is not each.model and learner(ema=0.0).network is not each.network
 
 
+def statistics(of):
+    return torch.cat([buffer.flatten() for name, buffer in of.named_buffers() if "running" in name])
+
+
+def test_the_average_has_averaged_statistics_too():
+    """Those of the newest weights would belong to other weights than the averaged ones."""
+    each = learner(ema=0.75, stem="conv")
+    before = statistics(each.model).clone()
+    each.step(IMAGES, LABELS, 0.1)
+    first = statistics(each.model).clone()
+    assert not torch.equal(first, before)
+    torch.testing.assert_close(statistics(each.network), first)
+    each.step(IMAGES.flip(0) * 2, LABELS, 0.1)
+    torch.testing.assert_close(statistics(each.network), 0.75 * first + 0.25 * statistics(each.model))
+
+
+def test_statistics_are_those_of_each_part_of_a_batch():
+    """Two parts are two looks: the first part's statistics, then the second's, a tenth each of what is kept."""
+    split, by_hand = learner(accumulate=2, stem="conv"), learner(stem="conv")
+    split.step(IMAGES, LABELS, 0.0)
+    for part in IMAGES.chunk(2):
+        by_hand.model(part)
+    torch.testing.assert_close(statistics(split.model), statistics(by_hand.model))
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"ema": 0.9}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"precision": "fp16"}]
+    "changes",
+    [{}, {"ema": 0.9}, {"optimizer": "sgd"}, {"optimizer": "adam"}, {"precision": "fp16"}, {"stem": "conv"}],
 )
 def test_a_learner_with_the_state_of_another_takes_the_same_next_step(changes):
     one, other = learner(**changes), learner(seed=1, **changes)
@@ -79,7 +105,14 @@ def test_a_learner_with_the_state_of_another_takes_the_same_next_step(changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"width": 32}, {"model": "para_former_2_6"}, {"model": "para_former_1_4"}, {"pool": "mean"}, {"ema": 0.5}],
+    [
+        {"width": 32},
+        {"model": "para_former_2_6"},
+        {"model": "para_former_1_4"},
+        {"pool": "mean"},
+        {"stem": "conv"},
+        {"ema": 0.5},
+    ],
 )
 def test_the_state_of_another_network_is_refused_by_name(changes):
     plain = learner(ema=0.0)

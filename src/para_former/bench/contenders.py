@@ -12,7 +12,7 @@ from para_former import execution
 from para_former.bench import branches, peers
 from para_former.bench.tasks import Function, Task
 from para_former.execution.graphs import record_cuda_graph
-from para_former.models import to_timm
+from para_former.models.weights import under_timm_names
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Contender:
 def _serial(task: Task) -> VisionTransformer:
     config = task.model.config
     vit = peers.serial_vit(config)
-    vit.load_state_dict(to_timm(task.model.state_dict(), config))
+    vit.load_state_dict(under_timm_names(task.model.state_dict(), config))
     return vit.to(task.images.device, task.weight_dtype).eval()
 
 

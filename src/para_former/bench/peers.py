@@ -17,7 +17,16 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.models import ModelConfig
 from para_former.models.layers import EPSILON
-from para_former.models.weights import serial_vit as serial_vit
+from para_former.models.stem import ConvStem
+from para_former.models.weights import serial_vit as serial_vit_with_patches
+
+
+def serial_vit(config: ModelConfig) -> VisionTransformer:
+    """timm's ViT with as many layers, one after the other, and the same width, heads, patches, stem and read-out."""
+    vit = serial_vit_with_patches(config)
+    if config.stem == "conv":
+        vit.patch_embed.proj, vit.patch_embed.flatten = ConvStem(config), False  # gives tokens, not a map
+    return vit
 
 
 def read_out_only(vit: VisionTransformer) -> VisionTransformer:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from para_former.bench.points import flops
 from para_former.execution import reference
-from para_former.models import ModelConfig, ParaFormer, from_timm, to_timm
+from para_former.models import ModelConfig, ParaFormer, from_timm
+from para_former.models.weights import under_timm_names
 
 Function = Literal["branches", "serial"]  # n/m branches side by side, or the same n modules one after the other
 
@@ -49,7 +50,7 @@ class Task:
             return deepcopy(self.model)
         config = self.model.config
         serial = ParaFormer(replace(config, depth=config.layers)).to(self.images).eval()
-        serial.load_state_dict(from_timm(to_timm(self.model.state_dict(), config), serial.config))
+        serial.load_state_dict(from_timm(under_timm_names(self.model.state_dict(), config), serial.config))
         return serial
 
 

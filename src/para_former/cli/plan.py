@@ -14,7 +14,7 @@ from para_former.execution.calibration import measure_device
 from para_former.execution.device import DeviceConstants, read_constants, write_constants
 from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, fit, predict
 from para_former.models import ModelConfig
-from para_former.models.config import Pool
+from para_former.models.config import Pool, Stem
 from para_former.records import Record
 from para_former.training.run import parameters_of, pick_device
 
@@ -33,6 +33,8 @@ class Options:
     """pixels along the side of the image"""
     patch_size: int = 4
     """pixels along the side of one patch"""
+    stem: Stem = "patch"
+    """from pixels to tokens: one product per patch, or a few 3x3 convolutions"""
     pool: Pool = "cls"
     """read-out: the class token, or the mean of all tokens"""
     num_classes: int = 10
@@ -49,7 +51,7 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "plan")
-    names = ("width", "heads", "image_size", "patch_size", "pool", "num_classes")
+    names = ("width", "heads", "image_size", "patch_size", "stem", "pool", "num_classes")
     sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
     constants = _constants(options)
     candidates = fit(options.budget_ms, sizes, constants, options.batch)

@@ -67,4 +67,4 @@ def branches_per_block(
     fitting = limits.cache_bytes // (rows * config.mlp_width * dtype.itemsize)
     blocks = -(-count // min(count, max(fitting, threads)))
     equal = -(-count // blocks)
-    return equal // threads * threads
+    return max(threads, equal // threads * threads)

@@ -5,6 +5,7 @@ r"""Weights of a network rewritten for inference: exact identities, applied once
     value bias             sum_t p_t (W_v x_hat_t + b_v) = W_v (sum_t p_t x_hat_t) + b_v,   since the p_t sum to 1
     class token at depth 1 q = cls + pos_0 is a constant of the weights, and so is every product of it
     patches                a convolution whose stride is its kernel is one product with the cut-out pixels
+    BatchNorm              g (W * x - mean) / s + beta = (W g/s) * x + (beta - mean g/s),  s^2 = running variance + eps
 
 Each function gives named tensors with a leading branch axis, weights [branches, outputs, inputs] as in the model: a
 block of branches is a contiguous slice, and side by side along the outputs without a copy. What they compute is
@@ -17,17 +18,32 @@ from torch import Tensor
 from para_former.models.config import ModelConfig
 from para_former.models.embedding import Embedding
 from para_former.models.layers import BranchLinear, BranchNorm, Level, normalize
+from para_former.models.stem import ConvStem
 
 Tensors = dict[str, Tensor]
 
 
 def fold_embedding(embed: Embedding) -> Tensors:
-    """Pixels of a patch -> token; the class token and the bias of the patches join the positions."""
+    """Features of a patch (its pixels, or what the convolutions made of them) -> token.
+
+    The class token and the bias of the patches join the positions.
+    """
+    product = embed.proj.out if embed.config.stem == "conv" else embed.proj
     positions = embed.pos_embed[0].double().clone()
     if embed.cls_token is not None:
         positions[0] += embed.cls_token[0, 0].double()
-    positions[leading_tokens(embed.config) :] += embed.proj.bias.double()
-    return {"weight": embed.proj.weight.flatten(1), "positions": positions}
+    positions[leading_tokens(embed.config) :] += product.bias.double()
+    return {"weight": product.weight.flatten(1), "positions": positions}
+
+
+def fold_convolutions(stem: ConvStem) -> Tensors:
+    """The convolutions of a stem, each with its BatchNorm folded in: weight0, bias0, weight1, ..."""
+    tensors = {}
+    for i, (conv, norm) in enumerate(zip(stem.convs, stem.norms, strict=True)):
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        tensors[f"weight{i}"] = conv.weight.double() * scale[:, None, None, None]
+        tensors[f"bias{i}"] = norm.bias.double() - norm.running_mean.double() * scale
+    return tensors
 
 
 def leading_tokens(config: ModelConfig) -> int:

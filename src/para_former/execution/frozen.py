@@ -9,10 +9,17 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from para_former.execution.folding import fold_embedding, fold_level, fold_read_out, leading_tokens
+from para_former.execution.folding import (
+    fold_convolutions,
+    fold_embedding,
+    fold_level,
+    fold_read_out,
+    leading_tokens,
+)
 from para_former.models.config import ModelConfig
-from para_former.models.embedding import Embedding, cut_patches
+from para_former.models.embedding import Embedding
 from para_former.models.layers import EPSILON, Level
+from para_former.models.stem import convolutions, cut_patches
 
 Tokens = Float[Tensor, "#branches batch tokens width"]
 Rows = Float[Tensor, "#branches #batch width"]
@@ -47,10 +54,27 @@ class FrozenEmbedding(Frozen):
 
     def __init__(self, embed: Embedding, dtype: torch.dtype) -> None:
         super().__init__(embed.config, fold_embedding(embed), dtype)
+        self.stem = FrozenConvolutions(embed, dtype) if self.config.stem == "conv" else None
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens features"]:
-        patches = cut_patches(images.to(self.weight.dtype), self.config)
+        images = images.to(self.weight.dtype)
+        patches = self.stem(images) if self.stem else cut_patches(images, self.config.patch_size)
         return F.linear(F.pad(patches, (0, 0, leading_tokens(self.config), 0)), self.weight).add_(self.positions)
+
+
+class FrozenConvolutions(Frozen):
+    """The convolutions of a stem, without a norm of their own."""
+
+    def __init__(self, embed: Embedding, dtype: torch.dtype) -> None:
+        super().__init__(embed.config, fold_convolutions(embed.proj), dtype)
+        self.strides = [layer.stride for layer in convolutions(self.config)]
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch patches features"]:
+        x = images.contiguous(memory_format=torch.channels_last)
+        for i, stride in enumerate(self.strides):
+            weight, bias = getattr(self, f"weight{i}"), getattr(self, f"bias{i}")
+            x = F.conv2d(x, weight, bias, stride=stride, padding=1).relu_()
+        return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class FrozenLevel(Frozen):

@@ -7,11 +7,13 @@ formulas (Wang & Li 2024, Eq. 3 to 5 and Fig. 3), computes every token of every 
 import math
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from para_former.models.layers import EPSILON, Level
 from para_former.models.para_former import ParaFormer
+from para_former.models.stem import ConvStem
 
 TokenRows = Float[Tensor, "batch tokens width"]
 
@@ -45,15 +47,32 @@ def reference(
 
 
 def _embed(model: ParaFormer, images: Tensor) -> TokenRows:
-    """Cut the patches out one by one, in reading order."""
+    """The patches one by one, in reading order; with a convolutional stem, what it leaves of each."""
     config, embed = model.config, model.embed
-    (rows, columns), p = config.grid, config.patch_size
+    (rows, columns), p, product = config.grid, config.patch_size, embed.proj
+    if config.stem == "conv":
+        images, p, product = _convolve(embed.proj, images), 1, embed.proj.out
     patches = [images[:, :, r * p : (r + 1) * p, c * p : (c + 1) * p] for r in range(rows) for c in range(columns)]
-    weight = embed.proj.weight.flatten(1)
-    tokens = [patch.flatten(1) @ weight.T + embed.proj.bias for patch in patches]
+    tokens = [patch.flatten(1) @ product.weight.flatten(1).T + product.bias for patch in patches]
     if config.pool == "cls":
         tokens.insert(0, embed.cls_token[0].expand(len(images), -1))
     return torch.stack(tokens, dim=1) + embed.pos_embed
+
+
+def _convolve(stem: ConvStem, x: Tensor) -> Tensor:
+    """3x3 convolutions, each the sum of nine products with shifted images; BatchNorm by running statistics; ReLU."""
+    for conv, norm in zip(stem.convs, stem.norms, strict=True):
+        padded, stride = F.pad(x, (1, 1, 1, 1)), conv.stride[0]
+        height, width = x.shape[2:]
+        x = 0
+        for row in range(3):
+            for column in range(3):
+                shifted = padded[:, :, row : row + height : stride, column : column + width : stride]
+                x = x + torch.einsum("oc,bchw->bohw", conv.weight[:, :, row, column], shifted)
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        x = (x - norm.running_mean[:, None, None]) * scale[:, None, None] + norm.bias[:, None, None]
+        x = x.clamp(min=0)
+    return x
 
 
 def _module(level: Level, j: int, x: TokenRows) -> TokenRows:

@@ -15,6 +15,7 @@ from para_former.execution.blocks import block_limits, branches_per_block
 from para_former.execution.device import DeviceConstants, seconds_per_operation
 from para_former.execution.steps import Step, elementwise, linear, product, row_product
 from para_former.models.config import ModelConfig
+from para_former.models.stem import convolutions
 
 Way = Literal["prepared", "serial"]
 IDLE_MODULES = 12  # dropouts, and places for layer scale, stochastic depth and norms of queries, keys and heads
@@ -23,11 +24,11 @@ IDLE_MODULES = 12  # dropouts, and places for layer scale, stochastic depth and 
 def work(config: ModelConfig, batch: int, way: Way, constants: DeviceConstants) -> list[Step]:
     """The steps of a forward pass of `batch` images; of the device its kind, number format and lanes matter here."""
     if way == "serial":
-        patches = batch * config.grid[0] * config.grid[1]
+        patches = config.grid[0] * config.grid[1]
         layer = [*_attend(config, batch, "layers", 1), *_mlp(config, batch, "layers", 1), *_idle(constants.kind)]
         layers = [replace(step, times=config.layers) for step in layer]
-        return [*_embedding(config, patches), *layers, *_head(config, batch)]
-    steps = [*_embedding(config, batch * config.tokens)]  # the class token as a row of zeros
+        return [*_embedding(config, batch, patches, passes=2), *layers, *_head(config, batch)]
+    steps = [*_embedding(config, batch, config.tokens, passes=1)]  # the class token as a row of zeros
     for size, times in _blocks(config, batch, constants).items():
         steps += [replace(step, times=times) for step in _gather(config, batch, size)]
     return [*steps, *_finish(config, batch), *_head(config, batch)]
@@ -82,10 +83,17 @@ def _finish(config: ModelConfig, batch: int) -> Iterator[Step]:
     yield elementwise(part, moved=3 * branches * batch * width)
 
 
-def _embedding(config: ModelConfig, rows: int) -> Iterator[Step]:
-    pixels = config.in_channels * config.patch_size**2
-    moved = 4 * rows * pixels + 2 * rows * config.width  # patches cut out, padded; positions added
-    yield product("embedding", 1, rows, pixels, config.width, moved=moved, launches=4)
+def _embedding(config: ModelConfig, batch: int, tokens: int, passes: int) -> Iterator[Step]:
+    """`passes` over what a convolution gives: ReLU, and BatchNorm where it is not folded."""
+    features = config.in_channels * config.patch_size**2
+    if config.stem == "conv":
+        for layer in convolutions(config):
+            pixels, features = batch * layer.grid[0] * layer.grid[1], layer.outputs
+            moved, launches = 2 * passes * pixels * features, 1 + passes
+            yield product("embedding", 1, pixels, 9 * layer.inputs, features, moved=moved, launches=launches)
+    rows = batch * tokens
+    moved = 4 * rows * features + 2 * rows * config.width  # patches cut out, padded; positions added
+    yield product("embedding", 1, rows, features, config.width, moved=moved, launches=4)
 
 
 def _attend(config: ModelConfig, batch: int, part: str, branches: int, shared: bool = False) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from para_former.errors import InputError
 
+Stem = Literal["patch", "conv"]
 Pool = Literal["cls", "mean"]
 Merge = Literal["sum", "mean", "residual"]
 Residual = Literal["standard", "normed"]
@@ -24,7 +25,9 @@ class ModelConfig:
     image_size: int | tuple[int, int] = 32
     """pixels, one number or (height, width); a multiple of patch_size"""
     patch_size: int = 4
-    """pixels along the side of one square patch"""
+    """pixels along the side of one square patch; with stem "conv" a power of two"""
+    stem: Stem = "patch"
+    """from pixels to tokens: one product per patch, or a few 3x3 convolutions"""
     in_channels: int = 3
     """colour channels of the image"""
     width: int = 192
@@ -58,11 +61,14 @@ class ModelConfig:
         for side in self.image_shape:
             fits = side >= 1 and side % self.patch_size == 0
             _expect(fits, "image_size", f"a multiple of patch_size {self.patch_size}", self.image_size)
+        if self.stem == "conv":
+            halved = self.patch_size > 1 and self.patch_size.bit_count() == 1
+            _expect(halved, "patch_size", "a power of two above 1 with stem 'conv'", self.patch_size)
         _expect(self.num_classes >= 0, "num_classes", "at least 0", self.num_classes)
         _expect(self.mlp_width >= 1, "mlp_ratio", "large enough for one hidden unit", self.mlp_ratio)
         for name in ("dropout", "attention_dropout", "drop_path", "head_dropout"):
             _expect(0 <= getattr(self, name) < 1, name, "a probability in [0, 1)", getattr(self, name))
-        for name, choices in (("pool", Pool), ("merge", Merge), ("residual", Residual)):
+        for name, choices in (("stem", Stem), ("pool", Pool), ("merge", Merge), ("residual", Residual)):
             expected = choices.__args__
             _expect(getattr(self, name) in expected, name, f"one of {', '.join(expected)}", getattr(self, name))
 

@@ -19,9 +19,7 @@ from para_former.models.para_former import ParaFormer
 TIMM_NAMES = {
     "embed.cls_token": "cls_token",
     "embed.pos_embed": "pos_embed",
-    "embed.proj.weight": "patch_embed.proj.weight",
-    "embed.proj.bias": "patch_embed.proj.bias",
-}  # the rest, outside the levels (norm, fc_norm, head), has the same name on both sides
+}  # the rest, outside the levels and the stem (norm, fc_norm, head), has the same name on both sides
 
 
 def serial_vit(config: ModelConfig) -> VisionTransformer:
@@ -45,11 +43,18 @@ def timm_names(name: str, config: ModelConfig) -> list[str]:
     if match := re.fullmatch(r"levels\.(\d+)\.(.+)", name):
         level, rest = int(match[1]), match[2]
         return [f"blocks.{branch * config.depth + level}.{rest}" for branch in range(config.branches)]
-    return [TIMM_NAMES.get(name, name)]
+    return [TIMM_NAMES.get(name, name.replace("embed.proj.", "patch_embed.proj."))]
 
 
 def to_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
     """State dict of a `ParaFormer` -> state dict of timm's `VisionTransformer` with `layers` blocks."""
+    if config.stem != "patch":
+        raise InputError(f"stem: expected 'patch', the only one that timm's ViT has a place for, found {config.stem!r}")
+    return under_timm_names(weights, config)
+
+
+def under_timm_names(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """The same for any stem: a convolutional one stands where timm's ViT has its patch projection."""
     renamed = {}
     for name, tensor in weights.items():
         parts = tensor if name.startswith("levels.") else [tensor]
@@ -63,7 +68,7 @@ def from_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, T
         expected = ParaFormer(config).state_dict()
     sources = {name: timm_names(name, config) for name in expected}
     known = {source for names in sources.values() for source in names}
-    network = f"Para-F-{config.depth}-{config.layers} with read-out {config.pool!r}"
+    network = f"Para-F-{config.depth}-{config.layers} with read-out {config.pool!r} and stem {config.stem!r}"
     if extra := sorted(set(weights) - known):
         raise InputError(f"weights: {extra[0]!r} has no place in {network} ({len(extra)} such names)")
     if missing := sorted(known - set(weights)):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from para_former.records import Record
+from para_former.records import EARLIER, Record
 from para_former.reports import paper
 from para_former.reports.runs import Run
 
@@ -206,10 +206,12 @@ def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | N
 
 
 def _same_shape(latency: Record, model_config: Record) -> bool:
-    """Whether a latency was measured at the width and at the number of patches of a trained network."""
+    """Whether a latency was measured at the width, the number of patches and the stem of a trained network."""
     if not {"width", "image_size", "patch_size"} <= model_config.keys():
         return True
     size, patch = model_config["image_size"], model_config["patch_size"]
     height, width = size if isinstance(size, (list, tuple)) else (size, size)
     patches = (height // patch) * (width // patch)
-    return latency["width"] == model_config["width"] and latency["tokens"] in (patches, patches + 1)
+    stems = [(EARLIER | record)["stem"] for record in (latency, model_config)]
+    same = latency["width"] == model_config["width"] and stems[0] == stems[1]
+    return same and latency["tokens"] in (patches, patches + 1)

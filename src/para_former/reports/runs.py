@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from para_former.errors import InputError
-from para_former.records import Record
+from para_former.records import EARLIER, Record
 
 REQUIRED = {
     "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
@@ -59,7 +59,7 @@ class Run:
     @property
     def settings(self) -> dict[str, str]:
         """How the network is built and trained, each value as JSON text; null means left out, as in older records."""
-        fields = {**self.line["config"], **self.line["model_config"]}
+        fields = {**EARLIER, **self.line["config"], **self.line["model_config"]}
         names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
         return {name: json.dumps(fields[name], sort_keys=True) for name in names}
 

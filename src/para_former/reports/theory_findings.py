@@ -44,9 +44,11 @@ def _decomposition(record: Record) -> list[str]:
     parts = {part["part"]: part for part in record["parts"]}
     terms = [part for name, part in parts.items() if name.startswith("terms")]
     largest = max(terms, key=lambda part: part["moving"])
+    in_pixels = record["error_in_pixels"]
+    pixels = "the stem is not linear in pixels" if in_pixels is None else f"written in pixels: {in_pixels:.0e}"
     return [
         f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.0e} in "
-        f"float64 (written in pixels: {record['error_in_pixels']:.0e}); with any one parameter changed by 0.001 it "
+        f"float64 ({pixels}); with any one parameter changed by 0.001 it "
         f"does not, the error then being {record['error_nudged']:.0e} or more.",
         f"It has N = {record['units']:,} scalar terms. Finding and evaluating it took {seconds:.1f} s ({threads}); the "
         f"process held at most {record['environment']['peak_memory'] / 2**30:.1f} GiB.",

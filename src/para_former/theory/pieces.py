@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from para_former.errors import InputError
 from para_former.models import ModelConfig, ParaFormer
 from para_former.models.embedding import Embedding
 from para_former.models.layers import Attention, BranchLinear, BranchNorm
@@ -17,7 +18,12 @@ from para_former.theory.maps import Features, Heads, Patches, Rows
 
 
 def embedding_form(embedding: Embedding) -> Affine:
-    """Pixels -> tokens: (rows below the class token) E (patches), plus positions, class token and bias."""
+    """Pixels -> tokens: (rows below the class token) E (patches), plus positions, class token and bias.
+
+    Errors: InputError for a convolutional stem, which is not linear.
+    """
+    if embedding.config.stem != "patch":
+        raise InputError(f"stem: expected 'patch', which is linear in the pixels, found {embedding.config.stem!r}")
     config, weight = embedding.config, embedding.proj.weight.detach().flatten(1)
     patches = config.grid[0] * config.grid[1]
     place = torch.eye(config.tokens, dtype=weight.dtype, device=weight.device)[:, config.tokens - patches :]

@@ -49,7 +49,7 @@ def decomposition_study(model: ParaFormer, images: Images) -> Record:
         "seconds": seconds,
         "units": form.units,
         "error": _error(found, expected),
-        "error_in_pixels": _error(form.in_pixels(model.embed, images).reconstruct(), expected),
+        "error_in_pixels": _error_in_pixels(form, model, images, expected),
         "error_nudged": _error_nudged(model, images, found),
         "parts": _parts(form),
     }
@@ -105,6 +105,13 @@ def in_float64(model: ParaFormer) -> ParaFormer:
 def _error(found: torch.Tensor, expected: torch.Tensor) -> float:
     """max |found - expected| over max(1, max |expected|)."""
     return ((found - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
+
+
+def _error_in_pixels(form: Decomposition, model: ParaFormer, images: Images, expected: torch.Tensor) -> float | None:
+    """None with a convolutional stem: its tokens are no linear function of the pixels."""
+    if model.config.stem != "patch":
+        return None
+    return _error(form.in_pixels(model.embed, images).reconstruct(), expected)
 
 
 def _error_nudged(model: ParaFormer, images: Images, found: torch.Tensor) -> float:

@@ -13,8 +13,8 @@ import tyro
 from para_former.data import Augment, DatasetSpec
 from para_former.errors import InputError
 from para_former.models import ModelConfig, model_config
-from para_former.models.config import Merge, Pool, Residual
-from para_former.records import Record
+from para_former.models.config import Merge, Pool, Residual, Stem
+from para_former.records import EARLIER, Record
 
 Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["cosine", "constant"]
@@ -64,7 +64,9 @@ class TrainConfig:
     image_size: int | None = None
     """pixels along the side of the image that the network sees; the data set's own when left out"""
     patch_size: int = 4
-    """pixels along the side of one patch"""
+    """pixels along the side of one patch; with --stem conv a power of two"""
+    stem: Stem = "patch"
+    """from pixels to tokens: one product per patch, or a few 3x3 convolutions"""
     width: int | None = None
     """numbers in one token; the model name's own when left out"""
     heads: int | None = None
@@ -124,11 +126,14 @@ class TrainConfig:
     def conditions(self) -> Record:
         """The fields that decide what is computed, augmentation among them, as JSON values."""
         values = {name: value for name, value in asdict(self).items() if name not in PLACES}
+        if self.stem == "conv":
+            values["accumulate"] = self.accumulate  # BatchNorm's statistics are those of the parts of a batch
         augment = values.pop("augment")
         return json.loads(json.dumps({**values, **augment, "pretrained": self.pretrained_name()}))
 
     def first_difference(self, conditions: Record) -> str | None:
         """The first field in which this configuration differs from recorded `conditions`, with both values."""
+        conditions = {**EARLIER, **conditions}
         for name, own in self.conditions().items():
             if own != conditions.get(name):
                 return f"{name} is {conditions.get(name)!r} there and {own!r} here"
@@ -143,6 +148,7 @@ class TrainConfig:
             in_channels=spec.channels,
             num_classes=spec.num_classes,
             patch_size=self.patch_size,
+            stem=self.stem,
             mlp_ratio=self.mlp_ratio,
             pool=self.pool,
             merge=self.merge,

@@ -31,7 +31,8 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.average: AveragedModel | None = None
         if config.ema:
-            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+            average = get_ema_multi_avg_fn(config.ema)
+            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)  # BatchNorm's statistics too
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
