@@ -6,6 +6,7 @@ import sys
 SCRIPT = """
 import torch
 import para_former as pf
+from para_former.execution.calibration import measure_block_limits
 
 for name, pool, stem in [
     ("para_former_1_6", "cls", "patch"),
@@ -22,6 +23,7 @@ for name, pool, stem in [
         images = torch.randn(size, 3, 8, 8)
         for function in functions:
             torch.testing.assert_close(function(images), model(images), rtol=1e-5, atol=1e-5)
+assert measure_block_limits.cache_info().misses == 1, "measured by prepare alone, and once"
 print("exported")
 """
 

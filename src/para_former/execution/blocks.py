@@ -3,16 +3,43 @@
 A batched product gives each thread whole branches, so threads wait for one another once per product in place of many
 times: with few rows per branch that is worth up to 45 %, provided that the branches of a block divide by the threads
 (three on two threads take as long as four). With many rows one branch's product feeds all threads, and a block's
-activations would only fall out of the cache. The constants are measured: `docs/execution.md`.
+activations would only fall out of the cache. Where few ends, and how much fits, `calibration.py` measures on the
+device: here nothing looks at a clock. What was found: `docs/execution.md`.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 
 from para_former.models.config import ModelConfig
 
-MOST_ROWS = 640  # tokens of one branch up to which batching the branches gains
-CACHE_BYTES = 24 * 2**20  # of hidden activations of one block: most of a third-level cache
+ROWS = (40, 80, 160, 320, 640, 1280)  # of one branch, at which a batched product is compared with single ones
 GRID_LIMIT = 65_535  # a CUDA grid's second and third axes, where attention puts branch times image
+
+
+@dataclass(frozen=True)
+class BlockLimits:
+    """Of a CPU, for one number format and number of threads."""
+
+    most_rows: int
+    """tokens of one branch up to which batching the branches gains; 0: it never does"""
+    cache_bytes: int
+    """for hidden activations of one block"""
+
+
+def block_limits(gains: Callable[[int], bool], cache_bytes: float) -> BlockLimits:
+    """`gains` says of a number of rows whether batching is faster there; the first of `ROWS` where not ends the search.
+
+    Half of the cache is for hidden activations: weights, norms, queries, keys and values need as much again.
+    """
+    return BlockLimits(max(takewhile(gains, ROWS), default=0), int(cache_bytes / 2))
+
+
+def limits_matter(executor: str, config: ModelConfig, threads: int) -> bool:
+    """Whether a CPU's limits decide anything: not where each branch is one row per image, nor with idle threads."""
+    return executor == "auto" and not (config.depth == 1 and config.pool == "cls") and config.branches >= threads
 
 
 def branches_per_block(
@@ -23,9 +50,10 @@ def branches_per_block(
     batch: int | torch.SymInt,
     dtype: torch.dtype,
     threads: int,
+    limits: BlockLimits | None,
     on_gpu: bool,
 ) -> int:
-    """Branches in one block out of `count`, for so many images of the batch and threads of a CPU."""
+    """Branches in one block out of `count`, for so many images of the batch and, of a CPU, threads and limits."""
     batch = batch if isinstance(batch, int) else 1  # exported with an open batch: planned for one image
     if executor == "loop":
         return 1
@@ -34,9 +62,9 @@ def branches_per_block(
     if config.depth == 1 and config.pool == "cls":  # no branch has more than a row per image
         return count
     rows = batch * config.tokens
-    if rows > MOST_ROWS or count < threads:
+    if limits is None or rows > limits.most_rows or count < threads:
         return 1
-    fitting = CACHE_BYTES // (rows * config.mlp_width * dtype.itemsize)
+    fitting = limits.cache_bytes // (rows * config.mlp_width * dtype.itemsize)
     blocks = -(-count // min(count, max(fitting, threads)))
     equal = -(-count // blocks)
     return max(threads, equal // threads * threads)

@@ -1,20 +1,22 @@
 """The constants of a device, measured in about a second on bare products, passes and calls: never on a network.
 
-Every figure is the median of repeated calls. What a constant means is `device.py`.
+Every figure is the median of repeated calls. What a constant means is `device.py`. For `prepare`, which cannot wait for
+so long, a CPU's two limits of `blocks.py` are measured alone.
 """
 
 import statistics
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from para_former.execution.blocks import BlockLimits, block_limits
 from para_former.execution.device import Curve, DeviceConstants
-from para_former.execution.frozen import batched
+from para_former.execution.frozen import batched, branch_linear, gelu_
 from para_former.execution.graphs import record_cuda_graph
 from para_former.records import environment
 
@@ -27,6 +29,9 @@ ATTENTION_ROWS, ATTENTION_HEADS = 4096, 6
 HEAD_WIDTH = 64
 ROUNDS = 3
 BUDGET = 0.006  # s of repeating one timing
+BRIEF = 0.002  # the same, where `prepare` waits for it
+PAIRS, PAIRS_BUDGET = 8, 0.15  # of calls at each number of rows; s for all of them
+GAIN = 0.03  # of the time, from which batching counts as faster: a tie does not
 REPEATS = 20  # calls in one recorded graph
 
 
@@ -42,6 +47,43 @@ def measure_device(device: torch.device, dtype: torch.dtype) -> DeviceConstants:
         lanes=_lanes(device),
         **{name: _middle([round_[name] for round_ in rounds]) for name in rounds[0]},
     )
+
+
+@cache
+def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
+    """Of the CPU with so many threads, those that PyTorch has now. Once per process, in 0.05 to 0.25 s of CPU time.
+
+    NumPy reads the cache, with one thread: several on a busy machine wait for one another longer than they read.
+    """
+    cache_bytes = _cache_bytes(torch.device("cpu"), BRIEF, read=lambda numbers: numbers.numpy().max())
+    branches = threads if threads > 1 else 4  # nobody waits for one thread: several branches save calls
+    end = time.perf_counter() + PAIRS_BUDGET
+    with torch.inference_mode():
+        return block_limits(lambda rows: _batching_gains(rows, branches, dtype, end), cache_bytes)
+
+
+def _batching_gains(rows: int, branches: int, dtype: torch.dtype, end: float) -> bool:
+    """Whether norm, product and GELU of an MLP, width 192, are faster for all branches at once than one after another.
+
+    By the fastest of interleaved calls: other work on the machine makes a call ten times slower, never faster. They
+    are not where the clock passes `end` before the last call.
+    """
+    shapes = (branches, 1, rows, 192), (192,), (branches, 768, 192), (branches, 768)
+    x, scale, weight, bias = (torch.full(shape, 0.01, device="cpu", dtype=dtype) for shape in shapes)
+
+    def seconds(*blocks: slice) -> float:
+        start = time.perf_counter()
+        for block in blocks:
+            gelu_(branch_linear(F.layer_norm(x[block], (192,), scale, scale), weight[block], bias[block]))
+        return time.perf_counter() - start
+
+    together = alone = float("inf")
+    for _ in range(PAIRS):
+        if time.perf_counter() > end:
+            return False
+        together = min(together, seconds(slice(branches)))
+        alone = min(alone, seconds(*(slice(branch, branch + 1) for branch in range(branches))))
+    return together < (1 - GAIN) * alone
 
 
 def _middle(values: list[float] | list[Curve]) -> float | Curve:
@@ -72,7 +114,7 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
         operations = 4 * ATTENTION_ROWS * tokens * ATTENTION_HEADS * HEAD_WIDTH
         return operations / _seconds(lambda: F.scaled_dot_product_attention(*qkv), device)
 
-    cached, cache_bytes = numbers(2**20), _cache_bytes(device)
+    cached, cache_bytes = numbers(2**20), _cache_bytes(device, BUDGET)
     memory_rate, packing_rate = _weight_rates(numbers, int(3 * cache_bytes), device)
     return {
         "batched_rate": tuple((rows, batched_rate(rows)) for rows in sizes["rows"]),
@@ -123,7 +165,7 @@ def _launch_cost(numbers: Callable[..., Tensor], device: torch.device) -> float:
 def _seconds(call: Callable[[], Tensor], device: torch.device, before: Callable[[], object] = lambda: None) -> float:
     """Of one call. On a GPU that of one in a recorded graph of several, so that Python's part does not count."""
     if device.type == "cpu":
-        return statistics.median(_times(call, before))
+        return statistics.median(_times(call, BUDGET, before))
 
     def several(_: Tensor) -> Tensor:
         for _ in range(REPEATS):
@@ -137,13 +179,14 @@ def _seconds(call: Callable[[], Tensor], device: torch.device, before: Callable[
         replay(still)
         torch.cuda.synchronize(device)
 
-    return statistics.median(_times(finished, before)) / REPEATS
+    return statistics.median(_times(finished, BUDGET, before)) / REPEATS
 
 
-def _times(call: Callable[[], object], before: Callable[[], object] = lambda: None) -> list[float]:
+def _times(call: Callable[[], object], budget: float, before: Callable[[], object] = lambda: None) -> list[float]:
+    """s of each of at least five calls, repeated for `budget` s."""
     times: list[float] = []
     call()
-    end = time.perf_counter() + BUDGET
+    end = time.perf_counter() + budget
     while len(times) < 5 or time.perf_counter() < end:
         before()
         start = time.perf_counter()
@@ -152,7 +195,7 @@ def _times(call: Callable[[], object], before: Callable[[], object] = lambda: No
     return times
 
 
-def _cache_bytes(device: torch.device) -> float:
+def _cache_bytes(device: torch.device, budget: float, read: Callable[[Tensor], object] = torch.sum) -> float:
     """On a CPU: the most that is still read at half the best rate when it is read again and again.
 
     What the system says is no help: in a virtual machine it names caches that belong to others as well.
@@ -160,9 +203,11 @@ def _cache_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.get_device_properties(device).L2_cache_size)
     sizes, best = [int(2 ** (power / 2)) for power in range(36, 51)], 0.0  # of float32: 1 MiB to 128 MiB
-    data = torch.ones(sizes[-1])
+    data = torch.empty(sizes[-1], device=device, dtype=torch.float32)
     for size, following in pairwise(sizes):
-        rate = following / min(_times(data[:following].sum))  # another process takes cache away, it never adds
+        data[:following] = 1
+        times = _times(partial(read, data[:following]), budget)
+        rate = following / min(times)  # another process takes cache away, it never adds
         best = max(best, rate)
         if rate < best / 2:
             return 4.0 * size

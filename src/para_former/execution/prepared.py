@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from para_former.errors import InputError
-from para_former.execution.blocks import branches_per_block
+from para_former.execution.blocks import branches_per_block, limits_matter
+from para_former.execution.calibration import measure_block_limits
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
@@ -28,9 +29,10 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     """An inference module with the signature of `model` and frozen copies of its weights, on the model's device.
 
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
-    batched form as one CUDA graph per batch size; "auto" takes blocks of branches that fit the cache on a CPU and
-    "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over branches, the last
-    norm, the head and the logits are float32 at least. Errors: InputError for an unknown executor or dtype.
+    batched form as one CUDA graph per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per
+    process (0.2 s), and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over
+    branches, the last norm, the head and the logits are float32 at least. Errors: InputError for an unknown executor
+    or dtype.
     """
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
@@ -47,7 +49,6 @@ class Prepared(nn.Module):
         super().__init__()
         config = self.config = model.config
         self.executor, self.dtype = executor, dtype
-        self.threads = torch.get_num_threads()  # blocks are planned for them
         self.embed = FrozenEmbedding(model.embed, dtype)
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
@@ -62,6 +63,7 @@ class Prepared(nn.Module):
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(exact, copy=True))
         self._graphs = GraphCache(self._compute)
+        self._plan()
         self.eval()
 
     @property
@@ -91,6 +93,7 @@ class Prepared(nn.Module):
             batch=x.shape[1],
             dtype=x.dtype,
             threads=self.threads,
+            limits=self.limits,
             on_gpu=x.is_cuda,
         )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
@@ -107,7 +110,16 @@ class Prepared(nn.Module):
             x = level(x, block)
         return self.last.gather(x, block)
 
+    def _plan(self) -> None:
+        """What blocks are chosen by, as plain numbers: a traced call must find them, not measure them."""
+        self.threads, self.limits = torch.get_num_threads(), None
+        weight = self.embed.weight
+        if weight.device.type == "cpu" and limits_matter(self.executor, self.config, self.threads):
+            self.limits = measure_block_limits(self.threads, weight.dtype)
+
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
-        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors."""
+        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors, the plan is another device's."""
         self._graphs.clear()
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)
+        self._plan()
+        return self

@@ -11,8 +11,8 @@ from typing import Literal
 
 import torch
 
-from para_former.execution.blocks import branches_per_block
-from para_former.execution.device import DeviceConstants
+from para_former.execution.blocks import block_limits, branches_per_block
+from para_former.execution.device import DeviceConstants, seconds_per_operation
 from para_former.execution.steps import Step, elementwise, linear, product, row_product
 from para_former.models.config import ModelConfig
 from para_former.models.stem import convolutions
@@ -37,6 +37,10 @@ def work(config: ModelConfig, batch: int, way: Way, constants: DeviceConstants) 
 def _blocks(config: ModelConfig, batch: int, constants: DeviceConstants) -> Counter[int]:
     """Branches in a block -> number of such blocks."""
     count = config.branches
+
+    def gains(rows: int) -> bool:
+        return seconds_per_operation(constants.batched_rate, rows) < seconds_per_operation(constants.single_rate, rows)
+
     size = branches_per_block(
         "auto",
         config,
@@ -44,6 +48,7 @@ def _blocks(config: ModelConfig, batch: int, constants: DeviceConstants) -> Coun
         batch=batch,
         dtype=getattr(torch, constants.dtype),
         threads=constants.lanes,
+        limits=block_limits(gains, constants.cache_bytes),
         on_gpu=constants.kind == "cuda",
     )
     return Counter(min(size, count - start) for start in range(0, count, size))
