@@ -173,6 +173,6 @@ def test_every_recipe_gives_a_network_for_every_data_set(recipe, dataset):
 def test_an_unknown_recipe_or_data_set_is_refused_with_the_known_ones(recipe, dataset):
     with pytest.raises(
         InputError,
-        match="'(magic|mnist)': expected one of (basic, paper, paper-short, modern|digits, cifar10, cifar100)",
+        match="'(magic|mnist)': expected one of (basic, paper, paper-short, shallow, |digits, cifar10, cifar100, )",
     ):
         get_recipe(recipe, dataset)

@@ -72,6 +72,28 @@ def paper_short(dataset: str) -> TrainConfig:
     return replace(paper(dataset), recipe="paper-short", epochs=10, **settings)
 
 
+def shallow(dataset: str) -> TrainConfig:
+    """For depth 1, in the hours of two CPU cores: `basic` with heads of 16 numbers, 12 of them at width 192.
+
+    The query of a branch of depth 1 is the same for every image, so a head is one learned way of weighing the tokens
+    before the only MLP: more and smaller heads see more of the image, for a few products per token.
+    `docs/decisions/0007-recipes-for-depth-1.md` has the evidence, one change at a time.
+
+    para-former train --dataset cifar10 --model para_former_1_24 --recipe shallow --precision bf16
+    """
+    run = basic(dataset)
+    return replace(run, recipe="shallow", heads=run.heads or 12)
+
+
+def shallow_conv(dataset: str) -> TrainConfig:
+    """`shallow` with a convolutional stem, which halves the image: patches of a power of two.
+
+    para-former train --dataset cifar10 --model para_former_1_6 --recipe shallow-conv --precision bf16
+    """
+    run = shallow(dataset)
+    return replace(run, recipe="shallow-conv", stem="conv", patch_size=8 if dataset == "stl10" else run.patch_size)
+
+
 def modern(dataset: str) -> TrainConfig:
     """The same networks as today's small ViTs are trained: mixing, RandAugment, averaged weights, stochastic depth.
 
@@ -133,6 +155,8 @@ RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "basic": basic,
     "paper": paper,
     "paper-short": paper_short,
+    "shallow": shallow,
+    "shallow-conv": shallow_conv,
     "modern": modern,
     "finetune": finetune,
 }
