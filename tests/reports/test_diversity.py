@@ -58,6 +58,7 @@ def test_a_row_has_every_correlation_its_interval_and_the_record():
     [
         (BELOW, "borne out", "worse,"),
         (AROUND, "not confirmed", "neither better nor worse"),
+        ((-0.2, -0.5, 0.1), "not confirmed", "neither better nor worse"),
         (ABOVE, "contradicted", "better,"),
     ],
 )
