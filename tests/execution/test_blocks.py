@@ -1,7 +1,7 @@
 """The rule that chooses how many branches share one product; and its limits, measured only where they decide."""
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import para_former as pf
@@ -28,6 +28,9 @@ def on_a_cpu(
     st.sampled_from(["cls", "mean"]),
     some_limits,
 )
+@example(
+    depth=2, branches=4, batch=1, threads=3, pool="mean", limits=BlockLimits(80, 0)
+)  # two equal blocks idle a thread
 def test_blocks_on_a_cpu_hold_whole_threads_and_fit_the_cache(depth, branches, batch, threads, pool, limits):
     config = ModelConfig(depth=depth, layers=depth * branches, pool=pool)
     size = on_a_cpu("auto", config, branches, batch, threads, limits)
