@@ -31,7 +31,7 @@ ROUNDS = 3
 BUDGET = 0.006  # s of repeating one timing
 BRIEF = 0.002  # the same, where `prepare` waits for it
 PAIRS, PAIRS_BUDGET = 8, 0.15  # of calls at each number of rows; s for all of them
-GAIN = 0.03  # of the time, from which batching counts as faster: a tie does not
+GAIN = 0.02  # of the time, from which batching counts as faster: a tie does not
 REPEATS = 20  # calls in one recorded graph
 
 
@@ -51,7 +51,7 @@ def measure_device(device: torch.device, dtype: torch.dtype) -> DeviceConstants:
 
 @cache
 def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
-    """Of the CPU with so many threads, those that PyTorch has now. Once per process, in 0.05 to 0.25 s of CPU time.
+    """Of the CPU with so many threads, those that PyTorch has now. Once per process, in 0.1 to 0.3 s.
 
     NumPy reads the cache, with one thread: several on a busy machine wait for one another longer than they read.
     """
