@@ -48,17 +48,8 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     check_place(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
-    torch.manual_seed(config.seed)
-    model = ParaFormer(config.network(get_spec(config.dataset, config.image_size)))
-    checkpoint = load_checkpoint(folder, warn=lambda line: console.print(line)) if config.resume else None
-    start = start_from_pretrained(model, config) if config.pretrained and not checkpoint else None
-    dataset = _dataset(config, start)
-    learner = Learner(model.to(device), config, device)
+    learner, dataset, start, epochs_done = _begin(config, device, console)
     remove_leftovers(folder)
-    epochs_done = 0
-    if checkpoint:
-        state, epochs_done = checkpoint
-        learner.load_state(state, folder)
     if config.resume:
         cut_record(folder, epochs_done)
     else:
@@ -90,6 +81,24 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     if epochs_done == config.epochs:
         _finish(learner, dataset, folder, console)
     return folder
+
+
+def _begin(config: TrainConfig, device: torch.device, console: Console) -> tuple[Learner, Dataset, Start | None, int]:
+    """What learns, from what, and the whole epochs done: by the newest whole checkpoint, pretrained weights or chance.
+
+    The run's folder is only read, and weights are read before images are decoded: those are the likelier mistake.
+    """
+    torch.manual_seed(config.seed)
+    model = ParaFormer(config.network(get_spec(config.dataset, config.image_size)))
+    checkpoint = load_checkpoint(config.folder(), warn=lambda line: console.print(line)) if config.resume else None
+    start = start_from_pretrained(model, config) if config.pretrained and not checkpoint else None
+    dataset = _dataset(config, start)
+    learner = Learner(model.to(device), config, device)
+    if checkpoint is None:
+        return learner, dataset, start, 0
+    state, epochs_done = checkpoint
+    learner.load_state(state, config.folder())
+    return learner, dataset, start, epochs_done
 
 
 def _dataset(config: TrainConfig, start: Start | None) -> Dataset:
