@@ -76,13 +76,20 @@ def shallow(dataset: str) -> TrainConfig:
     """For depth 1, in the hours of two CPU cores: `basic` with heads of 16 numbers, 12 of them at width 192.
 
     The query of a branch of depth 1 is the same for every image, so a head is one learned way of weighing the tokens
-    before the only MLP: more and smaller heads see more of the image, for a few products per token.
+    before the only MLP: more and smaller heads see more of the image, for a few products per token. Data sets of a few
+    thousand pictures get ten times the epochs, RandAugment and resized crops, or they are learned by heart.
     `docs/decisions/0007-recipes-for-depth-1.md` has the evidence, one change at a time.
 
     para-former train --dataset cifar10 --model para_former_1_24 --recipe shallow --precision bf16
     """
-    run = basic(dataset)
-    return replace(run, recipe="shallow", heads=run.heads or 12)
+    run = replace(basic(dataset), recipe="shallow")
+    if dataset == "digits":  # its 4 heads have 16 numbers already
+        return run
+    run = replace(run, heads=12)
+    if dataset.startswith("cifar"):
+        return run
+    augment = Augment(crop_scale=(0.25, 1.0), flip=True, randaugment_rounds=2, randaugment_magnitude=9)
+    return replace(run, epochs=300, augment=augment)
 
 
 def shallow_conv(dataset: str) -> TrainConfig:
