@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import linregress
 
 from para_former.reports.data_effect import data_effect_section, series_sentences, series_table
-from para_former.reports.document import Paragraph, html_page
+from para_former.reports.document import Paragraph, html_page, prefix_links
 from para_former.reports.experiments import experiments
 from para_former.reports.page import build_markdown, build_page
 from para_former.reports.power_law import power_law
@@ -48,11 +48,11 @@ def row(text, start):
 def serial_row(records):
     """Cells of 6-6 in the table of the series."""
     (found,) = series(collect(records)[0])
-    return row(series_table(found, str).markdown(), "| Para-F-6-6 | ")
+    return row(series_table(found).markdown(), "| Para-F-6-6 | ")
 
 
 def section(records):
-    return list(data_effect_section(collect(records)[0], [], str))
+    return list(data_effect_section(collect(records)[0], []))
 
 
 @given(st.floats(0.1, 100), st.floats(-1, 2), st.sets(st.integers(1, 10**6), min_size=4, max_size=8))
@@ -117,7 +117,8 @@ def test_a_run_from_before_there_was_a_choice_joins_those_on_all_images(records)
 def test_a_cell_has_mean_spread_and_a_link_for_each_seed(records):
     records[path_of(1000, seed=1)] = run_on(1000, 48.0, seed=1)
     (found,) = series(collect(records)[0])
-    cell = row(series_table(found, lambda path: f"../{path}").markdown(), "| Para-F-1-6 | ")[1]
+    (table,) = prefix_links([series_table(found)], "../")
+    cell = row(table.markdown(), "| Para-F-1-6 | ")[1]
     first = 100 - 1500 * 1000**-0.45
     assert cell.startswith(f"{(first + 48) / 2:.2f} ± {abs(first - 48) / 2**0.5:.2f} (seed) [0](")
     assert f"[1](../{path_of(1000, seed=1)})" in cell
@@ -136,7 +137,7 @@ def test_deleting_a_record_turns_its_cell_to_not_measured_and_changes_the_fit_al
 
 def test_the_table_ends_with_the_law_and_the_sentences_say_what_limits_it(records):
     (found,) = series(collect(records)[0])
-    table = series_table(found, str)
+    table = series_table(found)
     assert table.columns[1] == "1,000" and table.columns[6] == "47,500, all"
     assert [[cell.text for cell in cells[-3:]] for cells in table.rows] == [
         ["0.450", "1.000", "26.8"],

@@ -30,7 +30,7 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
     for experiment in experiments([run for run in runs if run.whole], latencies):
         _print(f"{title(experiment.dataset)}, {experiment.name}", accuracy_table(experiment), console)
     for each in series(runs):
-        _print(f"{each.name}, by training images", series_table(each, str), console)
+        _print(f"{each.name}, by training images", series_table(each), console)
     for name, table in overviews(records):
         _print(name, table, console)
 

@@ -4,7 +4,7 @@ Numbers come from `series` and from records of the study `diversity`; here are t
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from para_former.records import Record
@@ -37,10 +37,9 @@ LIMITS = (
     "many test images it has, is not in it. One interval in twenty leaves out 0 by chance alone. That two things go "
     "together does not make one the cause of the other."
 )
-Address = Callable[[str], str]
 
 
-def data_effect_section(runs: Sequence[Run], theory: Sequence[Record], address: Address) -> Iterator[Block]:
+def data_effect_section(runs: Sequence[Run], theory: Sequence[Record]) -> Iterator[Block]:
     """Nothing without a run on part of the images or a record of the study `diversity`."""
     found, varied = series(runs), [record for record in theory if record["study"] == "diversity"]
     if not found and not varied:
@@ -51,21 +50,21 @@ def data_effect_section(runs: Sequence[Run], theory: Sequence[Record], address: 
         yield Paragraph(PARTS)
     for each in found:
         yield Heading(3, f"Accuracy against training images: {each.name}")
-        yield series_table(each, address)
+        yield series_table(each)
         if drawing := error_against_images(each):
             yield Grid("figures", (Figure((drawing,), "Error against training images.", READING),))
         yield Points(tuple(series_sentences(each)))
     if varied:
         yield Heading(3, "Is background or diversity to blame?")
-        yield from _diversity(varied, address)
+        yield from _diversity(varied)
 
 
-def series_table(found: Series, address: Address) -> Table:
+def series_table(found: Series) -> Table:
     """One row a network, one column a number of images, then the power law."""
     sizes = {size: f"{size:,}{', all' if size == found.whole else ''}" for size in found.sizes}
     columns = ("Network", *sizes.values(), "Exponent b", "R²", "Error less by a doubling, %")
     rows = tuple(
-        (Cell(network.label), *(_cell(found.at(network, size), address) for size in sizes), *_law(found, network))
+        (Cell(network.label), *(_cell(found.at(network, size)) for size in sizes), *_law(found, network))
         for network in found.networks
     )
     caption = (
@@ -83,11 +82,11 @@ def series_sentences(found: Series) -> list[str]:
     return [text for text in texts if text]
 
 
-def _cell(network: Network, address: Address) -> Cell:
+def _cell(network: Network) -> Cell:
     if network.top1 is None:
         return Cell(NOT_MEASURED, below="; ".join(sorted({run.state for run in network.runs})), kind="missing")
     spread = "" if network.spread is None else f"± {network.spread:.2f}"
-    links = tuple((str(run.line["seed"]), address(run.path)) for run in network.tested)
+    links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
     return Cell(f"{network.top1:.2f}", beside=spread, below="seed", links=links)
 
 
@@ -193,9 +192,9 @@ def _seeds(found: Series) -> str:
     return "Where a cell rests on a single seed the spread is unknown, and small differences mean nothing." * single
 
 
-def _diversity(records: Sequence[Record], address: Address) -> Iterator[Block]:
+def _diversity(records: Sequence[Record]) -> Iterator[Block]:
     """The table of all runs; the drawing and the sentences of each data set's most accurate one."""
-    yield diversity_table(records, address)
+    yield diversity_table(records)
     shown = {}
     for record in sorted(records, key=lambda each: sum(each["top1"]) / len(each["top1"])):
         shown[record["dataset"]] = record

@@ -4,7 +4,7 @@ The figures come with the record; which of the paper's statements they bear out 
 interval alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from para_former.records import Record
 from para_former.reports.document import Cell, Table
@@ -22,7 +22,7 @@ COLUMNS = {  # (of, fixed): title
 }
 
 
-def diversity_table(records: Sequence[Record], address: Callable[[str], str]) -> Table:
+def diversity_table(records: Sequence[Record]) -> Table:
     """One row a run: rank correlation of each measure with the accuracy of the class, below it its interval."""
     columns = ("Network", "Variance, background", "Variance, foreground")
     rows = []
@@ -31,7 +31,7 @@ def diversity_table(records: Sequence[Record], address: Callable[[str], str]) ->
         run = f"{record['epochs']} epochs of {record['recipe']}, seed {record['seed']},"
         rows.append(
             (
-                Cell(name_of(record), below=run, links=(("record", address(record["path"])),)),
+                Cell(name_of(record), below=run, links=(("record", record["path"]),)),
                 *(Cell(f"{_mean(measures[name]):.4f}") for name in ("background", "foreground")),
                 *(_correlation(find(record, of, "top1", fixed)) for of, fixed in COLUMNS),
             )

@@ -6,7 +6,7 @@ what the figure shows. All text is escaped here.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal
 from urllib.parse import quote
@@ -198,6 +198,18 @@ class Grid:
 
 
 Block = Heading | Contents | Paragraph | Points | Figure | Grid | Table
+
+
+def prefix_links(blocks: Sequence[Block], way: str) -> list[Block]:
+    """The blocks with `way` before every address in a table: from the page to where the paths of records begin."""
+
+    def cell(each: Cell) -> Cell:
+        return replace(each, links=tuple((text, way + address) for text, address in each.links))
+
+    return [
+        replace(block, rows=tuple(tuple(map(cell, row)) for row in block.rows)) if isinstance(block, Table) else block
+        for block in blocks
+    ]
 
 
 def html_page(blocks: Sequence[Block]) -> str:

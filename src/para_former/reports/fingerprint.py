@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from para_former.reports import paper
 from para_former.reports.document import Cell, Table
@@ -35,7 +35,7 @@ def distance(experiment: Experiment) -> float:
     return statistics.fmean(gaps) if gaps else float("inf")
 
 
-def fingerprint_table(found: Sequence[Experiment], address: Callable[[str], str]) -> Table:
+def fingerprint_table(found: Sequence[Experiment]) -> Table:
     """One row a variant, the longest trainings first, the nearest to the paper first among equals."""
     labels = [network_label(f"para_former_{m}_{n}", m, n) for m, n in SHAPES]
     rows = []
@@ -46,7 +46,7 @@ def fingerprint_table(found: Sequence[Experiment], address: Callable[[str], str]
             if network.top1 is None:
                 cells.append(Cell(NOT_MEASURED, kind="missing"))
             else:
-                links = tuple((f"seed {run.line['seed']}", address(run.path)) for run in network.tested)
+                links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
                 gap = signed(network.top1 - network.paper_top1)
                 cells.append(Cell(f"{network.top1:.2f}", beside=gap, links=links))
         rows.append((*map(Cell, settings(experiment).values()), Cell(str(experiment.epochs)), *cells))

@@ -5,7 +5,7 @@ Order and wording of the sections live here; numbers come from `experiments`, ce
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from para_former.reports.document import (
     Samples,
     html_page,
     markdown_page,
+    prefix_links,
 )
 from para_former.reports.experiments import Experiment, Network, experiments
 from para_former.reports.reproduction import reproduction_section
@@ -57,24 +58,25 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
     written = Path(output) / "report.html", markdown or Path(output) / "report.md"
-    for path, render in zip(written, (build_page, build_markdown), strict=True):
+    blocks = document(records)
+    for path, render in zip(written, (html_page, markdown_page), strict=True):
         way = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
-        write_atomically(path, render(records, "" if way == "." else f"{way}/").encode())
+        write_atomically(path, render(prefix_links(blocks, "" if way == "." else f"{way}/")).encode())
     return written
 
 
 def build_page(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
     """The report as one self-contained HTML page; `way` leads from the page to where the paths of records begin."""
-    return html_page(document(records_by_path, way))
+    return html_page(prefix_links(document(records_by_path), way))
 
 
 def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
     """The report as Markdown, without the drawings."""
-    return markdown_page(document(records_by_path, way))
+    return markdown_page(prefix_links(document(records_by_path), way))
 
 
-def document(records_by_path: Mapping[str, list[Record]], way: str = "") -> list[Block]:
-    """All blocks of the report."""
+def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
+    """All blocks of the report; their links are the paths of the records."""
     runs, latencies = collect(records_by_path)
     tried = [run for run in runs if run.line["recipe"] == fingerprint.RECIPE]
     ours = [run for run in runs if run not in tried]
@@ -83,15 +85,15 @@ def document(records_by_path: Mapping[str, list[Record]], way: str = "") -> list
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
-        blocks += reproduction_section(found, experiments(tried, []), lambda path: way + path)
-    blocks += data_effect_section(ours, theory, lambda path: way + path)
+        blocks += reproduction_section(found, experiments(tried, []))
+    blocks += data_effect_section(ours, theory)
     for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
         for experiment in members:
             blocks += _experiment(experiment)
     blocks += bench_section(records_by_path)
     blocks += theory_section(theory, found)
-    blocks += _conditions(runs, [*latencies, *theory], lambda path: way + path)
+    blocks += _conditions(runs, [*latencies, *theory])
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
     return [title, Paragraph(INTRODUCTION), Paragraph(ORIGIN), contents, *blocks]
 
@@ -162,7 +164,7 @@ def _mistaken(classes: list[str], row: list[int], index: int) -> str:
     return f"Most often taken for {classes[most]}: {wrong[most]} of {sum(row)}." if wrong[most] else "Never mistaken."
 
 
-def _conditions(runs: list[Run], others: list[Record], address: Callable[[str], str]) -> Iterator[Block]:
+def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
     """What every number on the page depends on; `others` are measurements of other kinds than training."""
     yield Heading(2, "Conditions", anchor="conditions")
     places = tables.number_places([*(run.line for run in runs), *others])
@@ -177,7 +179,7 @@ def _conditions(runs: list[Run], others: list[Record], address: Callable[[str], 
         runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
     yield tables.place_table(places)
     if runs:
-        yield tables.run_table(runs, places, address)
+        yield tables.run_table(runs, places)
     if latencies:
         yield tables.latency_table(latencies, places)
 

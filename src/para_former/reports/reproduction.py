@@ -4,7 +4,7 @@ A cell is one network on one data set under one recipe: the longest training tha
 paper and links to its records. What the cells say is `answers.py`; each data set in full follows in its own section.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
@@ -14,21 +14,17 @@ from para_former.reports.tables import NOT_MEASURED, signed
 
 ROWS = {"measured": ("paper", "paper-short"), "modern": ("modern",)}
 """recipes of each row: the paper's most likely settings, in full or in less time; the best for the same networks"""
-Address = Callable[[str], str]
-"""from the path of a record to where a link to it leads"""
 
 
-def reproduction_section(
-    found: Sequence[Experiment], fingerprints: Sequence[Experiment], address: Address
-) -> Iterator[Block]:
+def reproduction_section(found: Sequence[Experiment], fingerprints: Sequence[Experiment]) -> Iterator[Block]:
     """Both tables, the fingerprint where there is one, and the questions with what the records answer."""
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
-        yield _table(number, printed, found, address)
+        yield _table(number, printed, found)
     if fingerprints:
         yield Heading(3, "Which settings does the paper use?")
         yield Paragraph(answers.fingerprint(fingerprints))
-        yield fingerprint_table(fingerprints, address)
+        yield fingerprint_table(fingerprints)
     yield Heading(3, "What the tables say")
     yield Points(tuple(answers.paper_against_itself()))
     for title, sentences in answers.questions(found):
@@ -39,14 +35,14 @@ def reproduction_section(
         yield comparison
 
 
-def _table(number: int, printed: dict, found: Sequence[Experiment], address: Address) -> Table:
+def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
     shapes = list(next(iter(printed.values())))
     rows = []
     for dataset, title in paper.TITLES.items():
         published = [Cell(f"{printed[dataset][shape]:.2f}") for shape in shapes]
         rows.append((Cell(title, below="the paper"), *published))
         for name, recipes in ROWS.items():
-            cells = [_cell(found, dataset, recipes, shape, address) for shape in shapes]
+            cells = [_cell(found, dataset, recipes, shape) for shape in shapes]
             rows.append((Cell(title, below=name), *cells))
     columns = ("Data set", *(network_label(f"para_former_{m}_{n}", m, n) for m, n in shapes))
     caption = (
@@ -58,9 +54,7 @@ def _table(number: int, printed: dict, found: Sequence[Experiment], address: Add
     return Table(caption, columns, frozenset(columns[1:]), tuple(rows))
 
 
-def _cell(
-    found: Sequence[Experiment], dataset: str, recipes: Sequence[str], shape: tuple[int, int], address: Address
-) -> Cell:
+def _cell(found: Sequence[Experiment], dataset: str, recipes: Sequence[str], shape: tuple[int, int]) -> Cell:
     tested = longest(found, dataset, recipes, shape)
     if tested is None:
         return Cell(NOT_MEASURED, kind="missing")
@@ -70,7 +64,7 @@ def _cell(
         f"{network.top1:.2f}",
         beside="" if network.spread is None else f"± {network.spread:.2f}",
         below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}, seed",
-        links=tuple((str(run.line["seed"]), address(run.path)) for run in network.tested),
+        links=tuple((str(run.line["seed"]), run.path) for run in network.tested),
     )
 
 

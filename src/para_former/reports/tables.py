@@ -52,7 +52,7 @@ def place_table(places: dict[str, int]) -> Table:
     return Table(caption, ("Place", "Hardware", "Versions", "Commit"), frozenset(), tuple(rows))
 
 
-def run_table(runs: Sequence[Run], places: dict[str, int], address: Callable[[str], str]) -> Table:
+def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
     """Every training run: what it was, how far it came, its split and place, and a link to the file that says so."""
     columns = (
         "Network",
@@ -79,7 +79,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int], address: Callable[[st
             _measured(speeds[len(speeds) // 2] if speeds else None, "{:,.0f}"),
             Cell(str(line["split"].get("hash", "unknown"))),
             Cell(str(places[_place(line)])),
-            Cell("", links=((run.path, address(run.path)),)),
+            Cell("", links=((run.path, run.path),)),
         )
 
     caption = (
