@@ -10,7 +10,7 @@ from para_former.reports import findings, paper
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network
 from para_former.reports.fingerprint import distance, settings
-from para_former.reports.tables import NOT_MEASURED, milliseconds, signed, title
+from para_former.reports.tables import milliseconds, not_measured, signed, title
 
 
 def paper_against_itself() -> list[str]:
@@ -110,7 +110,7 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
                     Cell(f"{title(experiment.dataset)}, {experiment.name}"),
                     Cell(network.label),
                     Cell(f"{network.parameters / 1e6:.2f}"),
-                    Cell(milliseconds(_ms(network))) if network.latency else Cell(NOT_MEASURED, kind="missing"),
+                    Cell(milliseconds(_ms(network))) if network.latency else not_measured(),
                     Cell(f"{network.top1:.2f}"),
                     _beside(network, no_larger),
                     _beside(network, no_slower),
@@ -141,7 +141,7 @@ TOLERANCE = 1.1
 def _beside(network: Network, serial: list[Network]) -> Cell:
     best = max(serial, key=lambda one: one.top1, default=None)
     if best is None:
-        return Cell(NOT_MEASURED, kind="missing")
+        return not_measured()
     latency = f", {milliseconds(_ms(best))} ms" if best.latency else ""
     below = f"{best.label}, {best.parameters / 1e6:.2f} M{latency}"
     return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)

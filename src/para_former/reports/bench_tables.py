@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from para_former.reports.bench import Point, Suite, Summary, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
-from para_former.reports.tables import NOT_MEASURED, milliseconds, quartiles, ratio
+from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
 
 MEANING = {
     "serial": "timm's ViT, eager",
@@ -149,7 +149,7 @@ def _numbers(columns: Sequence[str]) -> frozenset[str]:
 def _speedup(point: Point | None) -> Cell:
     measured = point and point.speedup(point.ours)
     if not measured:
-        return Cell(NOT_MEASURED, kind="missing")
+        return not_measured()
     peer = point.fastest_peer
     notes = ["slower"] if measured["q3"] < 1 else []
     notes += [] if peer == point.baseline else [f"{ratio(point.versus(peer)['median'])} {peer}"]
@@ -188,10 +188,8 @@ def _ms(point: Point, contender: str) -> tuple:
 
 
 def _quartiles(measured: Summary | None, form: Callable[[int | float], str]) -> Cell:
-    if measured is None:
-        return Cell(NOT_MEASURED, kind="missing")
-    return quartiles(measured, form)
+    return not_measured() if measured is None else quartiles(measured, form)
 
 
 def _missing(point: Point, contender: str = "") -> Cell:
-    return Cell(NOT_MEASURED, below=point.line["not_measured"].get(contender, ""), kind="missing")
+    return not_measured(point.line["not_measured"].get(contender, ""))

@@ -15,7 +15,7 @@ from para_former.reports.experiments import Network
 from para_former.reports.findings import doubt, names
 from para_former.reports.runs import Run
 from para_former.reports.series import Series, series
-from para_former.reports.tables import NOT_MEASURED, signed
+from para_former.reports.tables import linked_accuracy, not_measured, signed
 from para_former.reports.theory_plots import name_of
 
 INTRODUCTION = (
@@ -64,7 +64,7 @@ def series_table(found: Series) -> Table:
     sizes = {size: f"{size:,}{', all' if size == found.whole else ''}" for size in found.sizes}
     columns = ("Network", *sizes.values(), "Exponent b", "R²", "Error less by a doubling, %")
     rows = tuple(
-        (Cell(network.label), *(_cell(found.at(network, size)) for size in sizes), *_law(found, network))
+        (Cell(network.label), *(linked_accuracy(found.at(network, size)) for size in sizes), *_law(found, network))
         for network in found.networks
     )
     caption = (
@@ -82,18 +82,10 @@ def series_sentences(found: Series) -> list[str]:
     return [text for text in texts if text]
 
 
-def _cell(network: Network) -> Cell:
-    if network.top1 is None:
-        return Cell(NOT_MEASURED, below="; ".join(sorted({run.state for run in network.runs})), kind="missing")
-    spread = "" if network.spread is None else f"± {network.spread:.2f}"
-    links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
-    return Cell(f"{network.top1:.2f}", beside=spread, below="seed", links=links)
-
-
 def _law(found: Series, network: Network) -> tuple[Cell, ...]:
     law = found.law(network)
     if law is None:
-        return (Cell(NOT_MEASURED, below="fewer than 3 sizes", kind="missing"),) * 3
+        return (not_measured("fewer than 3 sizes"),) * 3
     beside = "" if law.standard_error is None else f"± {law.standard_error:.3f}"
     r2 = "–" if law.r2 is None else f"{law.r2:.3f}"
     return Cell(f"{law.b:.3f}", beside=beside), Cell(r2), Cell(f"{100 * law.saved_by_doubling:.1f}")

@@ -3,11 +3,12 @@
 import json
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 from para_former.reports import paper
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, network_label
-from para_former.reports.tables import NOT_MEASURED, signed, title
+from para_former.reports.tables import accuracy, not_measured, signed, title
 
 RECIPE = "fingerprint"
 SHAPES = ((1, 1), (1, 24), (6, 6))
@@ -43,12 +44,12 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
         cells = []
         for m, n in SHAPES:
             network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
-            if network.top1 is None:
-                cells.append(Cell(NOT_MEASURED, kind="missing"))
-            else:
-                links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
+            if network.tested:
                 gap = signed(network.top1 - network.paper_top1)
-                cells.append(Cell(f"{network.top1:.2f}", beside=gap, links=links))
+                links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
+                cells.append(replace(accuracy(network), beside=gap, links=links))
+            else:
+                cells.append(not_measured())
         rows.append((*map(Cell, settings(experiment).values()), Cell(str(experiment.epochs)), *cells))
     printed = paper.trained_from_scratch(found[0].dataset)
     figures = ", ".join(f"{printed[shape]:.2f} with {label}" for shape, label in zip(SHAPES, labels, strict=True))

@@ -10,7 +10,7 @@ from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, Network, network_label
 from para_former.reports.fingerprint import fingerprint_table
-from para_former.reports.tables import NOT_MEASURED, signed
+from para_former.reports.tables import linked_accuracy, not_measured, signed
 
 ROWS = {"measured": ("paper", "paper-short"), "modern": ("modern",)}
 """recipes of each row: the paper's most likely settings, in full or in less time; the best for the same networks"""
@@ -57,15 +57,10 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
 def _cell(found: Sequence[Experiment], dataset: str, recipes: Sequence[str], shape: tuple[int, int]) -> Cell:
     tested = longest(found, dataset, recipes, shape)
     if tested is None:
-        return Cell(NOT_MEASURED, kind="missing")
+        return not_measured()
     experiment, network = tested
     gap = signed(network.top1 - network.paper_top1)
-    return Cell(
-        f"{network.top1:.2f}",
-        beside="" if network.spread is None else f"± {network.spread:.2f}",
-        below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}, seed",
-        links=tuple((str(run.line["seed"]), run.path) for run in network.tested),
-    )
+    return linked_accuracy(network, below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}, seed")
 
 
 def longest(

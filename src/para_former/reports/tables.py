@@ -5,6 +5,7 @@ Numbers are formatted here and nowhere else; how a table looks is `document.py`,
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from para_former.records import Record
 from para_former.reports import paper
@@ -28,7 +29,7 @@ def accuracy_table(experiment: Experiment) -> Table:
             Cell(network.label),
             Cell(str(network.depth)),
             _measured(network.parameters, "{:,}"),
-            _accuracy(network, best=network is experiment.best),
+            accuracy(network, best=network is experiment.best),
             _seeds(network),
         ]
         if published:
@@ -163,6 +164,27 @@ def hardware(run: Run) -> str:
     return "{cores} cores of {cpu}".format(**{"cores": "unknown", "cpu": "a CPU", **environment.get("hardware", {})})
 
 
+def not_measured(reason: str = "") -> Cell:
+    """A cell without a record behind it, below it why."""
+    return Cell(NOT_MEASURED, below=reason, kind="missing")
+
+
+def accuracy(network: Network, *, best: bool = False) -> Cell:
+    """Mean test accuracy over seeds ± spread; where no run was tested, how far each came."""
+    if not network.tested:
+        return not_measured("; ".join(sorted({run.state for run in network.runs})))
+    spread = "" if network.spread is None else f"± {network.spread:.2f}"
+    return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
+
+
+def linked_accuracy(network: Network, below: str = "seed") -> Cell:
+    """The same, and below it `below` and a link to the record of each seed."""
+    if not network.tested:
+        return accuracy(network)
+    links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
+    return replace(accuracy(network), below=below, links=links)
+
+
 def _place(record: Record) -> str:
     environment = record["environment"]
     used = {name: environment[name] for name in ("device", "threads") if name in environment}
@@ -171,14 +193,7 @@ def _place(record: Record) -> str:
 
 
 def _measured(value: int | float | None, form: str, reason: str = "") -> Cell:
-    return Cell(NOT_MEASURED, below=reason, kind="missing") if value is None else Cell(form.format(value))
-
-
-def _accuracy(network: Network, *, best: bool) -> Cell:
-    if network.top1 is None:
-        return Cell(NOT_MEASURED, below="; ".join(sorted({run.state for run in network.runs})), kind="missing")
-    spread = "" if network.spread is None else f"± {network.spread:.2f}"
-    return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
+    return not_measured(reason) if value is None else Cell(form.format(value))
 
 
 def _seeds(network: Network) -> Cell:
@@ -190,7 +205,7 @@ def _seeds(network: Network) -> Cell:
 
 def _latency_cells(latency: Record | None) -> tuple[Cell, ...]:
     if latency is None:
-        return (_measured(None, ""),) * 3
+        return (not_measured(),) * 3
     ours, peer = latency["ours_ms"]["median"], latency["peer_ms"]["median"]
     return Cell(milliseconds(ours)), Cell(milliseconds(peer)), Cell(ratio(latency["ratio"]["median"]))
 

@@ -11,7 +11,7 @@ from para_former.records import Record
 from para_former.reports import paper, theory_plots
 from para_former.reports.document import Block, Cell, Figure, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, network_label
-from para_former.reports.tables import NOT_MEASURED, title
+from para_former.reports.tables import accuracy, not_measured, title
 from para_former.reports.theory_findings import theory_sentences
 
 INTRODUCTION = (
@@ -147,8 +147,8 @@ def branch_table(record: Record) -> Table:
 def _accuracy(experiment: Experiment, depth: int) -> Cell:
     for network in experiment.measured:
         if (network.depth, network.layers) == (depth, 24):
-            return Cell(f"{network.top1:.2f}", beside="" if network.spread is None else f"± {network.spread:.2f}")
-    return Cell(NOT_MEASURED, kind="missing")
+            return accuracy(network)
+    return not_measured()
 
 
 def _of(record: Record) -> str:
