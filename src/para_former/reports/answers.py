@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from para_former.reports import findings, paper
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.fingerprint import distance, settings
+from para_former.reports.findings import median_ms
+from para_former.reports.fingerprint import ranked, wording
 from para_former.reports.tables import milliseconds, not_measured, signed, title
+
+TOLERANCE = 1.1
+"""how much larger or slower a serial network may be to count as equal in size or latency"""
 
 
 def paper_against_itself() -> list[str]:
@@ -42,21 +46,20 @@ def paper_against_itself() -> list[str]:
 
 def fingerprint(found: Sequence[Experiment]) -> str:
     """Which combination of the open settings comes nearest, among those trained equally long."""
-    best = min(found, key=lambda each: (-each.epochs, -len(each.measured), distance(each)))
-    values = ", ".join(f"{name.lower()} {value}" for name, value in settings(best).items())
+    best = ranked(found)[0]
     return (
         "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
         "its authors' later code, or the code base behind that, makes likely, with Adam and dropout 0.1 throughout. At "
         "a constant rate of 1e-4 a short training is the beginning of the long one; ten times that rate, falling along "
         f"a cosine, goes further in as many epochs. {_above(found)} Nearest among the longest trainings ({best.epochs} "
-        f"of the paper's {paper.EPOCHS} epochs): {values}."
+        f"of the paper's {paper.EPOCHS} epochs): {wording(best)}."
     )
 
 
 def _above(found: Sequence[Experiment]) -> str:
     """Which combinations have passed the paper's figures already: they are too strong to be the paper's."""
     above = [
-        f"{network.label} with {', '.join(f'{name.lower()} {value}' for name, value in settings(experiment).items())}"
+        f"{network.label} with {wording(experiment)}"
         for experiment in found
         for network in experiment.measured
         if network.paper_top1 and network.top1 > network.paper_top1
@@ -102,15 +105,14 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
             if network.serial or not serial:
                 continue
             no_larger = [one for one in serial if one.parameters <= network.parameters * TOLERANCE]
-            no_slower = [
-                one for one in serial if network.latency and one.latency and _ms(one) <= _ms(network) * TOLERANCE
-            ]
+            timed = [one for one in serial if network.latency and one.latency]
+            no_slower = [one for one in timed if median_ms(one) <= median_ms(network) * TOLERANCE]
             rows.append(
                 (
                     Cell(f"{title(experiment.dataset)}, {experiment.name}"),
                     Cell(network.label),
                     Cell(f"{network.parameters / 1e6:.2f}"),
-                    Cell(milliseconds(_ms(network))) if network.latency else not_measured(),
+                    Cell(milliseconds(median_ms(network))) if network.latency else not_measured(),
                     Cell(f"{network.top1:.2f}"),
                     _beside(network, no_larger),
                     _beside(network, no_slower),
@@ -135,20 +137,13 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
     return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
 
 
-TOLERANCE = 1.1
-
-
 def _beside(network: Network, serial: list[Network]) -> Cell:
     best = max(serial, key=lambda one: one.top1, default=None)
     if best is None:
         return not_measured()
-    latency = f", {milliseconds(_ms(best))} ms" if best.latency else ""
+    latency = f", {milliseconds(median_ms(best))} ms" if best.latency else ""
     below = f"{best.label}, {best.parameters / 1e6:.2f} M{latency}"
     return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)
-
-
-def _ms(network: Network) -> float:
-    return network.latency["ours_ms"]["median"]
 
 
 def _gains(tables: dict[str, dict]) -> str:

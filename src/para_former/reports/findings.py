@@ -81,7 +81,7 @@ def gain(experiment: Experiment) -> str:
 
 def trade(experiment: Experiment) -> str:
     """Accuracy against latency in one line: the networks that no other beats in both."""
-    timed = sorted((network for network in experiment.measured if network.latency), key=_median_ms)
+    timed = sorted((network for network in experiment.measured if network.latency), key=median_ms)
     front = [one for one in timed if not any(_beats(other, one) for other in timed)]
     bar = "The bar is the time, not the accuracy, of a serial network of as many layers."
     if len(timed) == 1:
@@ -118,6 +118,11 @@ def names(networks: Sequence[Network], conjunction: str = "and") -> str:
     first, *others = [network.label for network in networks]
     *middle, last = [first, *(label.removeprefix(PREFIX) for label in others)]
     return f"{', '.join(middle)} {conjunction} {last}" if middle else last
+
+
+def median_ms(network: Network) -> float:
+    """Milliseconds of a network that was timed."""
+    return network.latency["ours_ms"]["median"]
 
 
 def _best(experiment: Experiment) -> str:
@@ -250,9 +255,5 @@ def _changes(points: float) -> str:
     return f"gains {points:.2f} points" if points > 0 else f"loses {-points:.2f} points"
 
 
-def _median_ms(network: Network) -> float:
-    return network.latency["ours_ms"]["median"]
-
-
 def _beats(one: Network, other: Network) -> bool:
-    return one.top1 > other.top1 and _median_ms(one) < _median_ms(other)
+    return one.top1 > other.top1 and median_ms(one) < median_ms(other)

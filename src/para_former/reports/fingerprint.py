@@ -30,6 +30,16 @@ def settings(experiment: Experiment) -> dict[str, str]:
     return {column: f"{json.loads(run.settings[name])}" for column, name in SETTINGS.items()}
 
 
+def wording(experiment: Experiment) -> str:
+    """The same, in a sentence."""
+    return ", ".join(f"{column.lower()} {value}" for column, value in settings(experiment).items())
+
+
+def ranked(found: Sequence[Experiment]) -> list[Experiment]:
+    """The longest trainings first, among equals those with most networks measured, then the nearest to the paper."""
+    return sorted(found, key=lambda each: (-each.epochs, -len(each.measured), distance(each), each.variant))
+
+
 def distance(experiment: Experiment) -> float:
     """Mean distance to the paper over the networks measured, points; infinite where none is."""
     gaps = [abs(network.top1 - network.paper_top1) for network in experiment.measured if network.paper_top1]
@@ -37,10 +47,10 @@ def distance(experiment: Experiment) -> float:
 
 
 def fingerprint_table(found: Sequence[Experiment]) -> Table:
-    """One row a variant, the longest trainings first, the nearest to the paper first among equals."""
+    """One row a variant, ranked."""
     labels = [network_label(f"para_former_{m}_{n}", m, n) for m, n in SHAPES]
     rows = []
-    for experiment in sorted(found, key=lambda each: (-each.epochs, -len(each.measured), distance(each), each.variant)):
+    for experiment in ranked(found):
         cells = []
         for m, n in SHAPES:
             network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
