@@ -29,6 +29,8 @@ Record = dict[str, Any]
 PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
 EARLIER = {"stem": "patch"}
 """settings that older records do not name, with the one value they had then"""
+FINGERPRINT = "fingerprint"
+"""the recipe that records name for runs with the settings which the paper leaves open (`training/fingerprint.py`)"""
 
 
 def environment(*packages: str) -> Record:

@@ -10,7 +10,6 @@ from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, network_label
 from para_former.reports.tables import accuracy, not_measured, signed, title
 
-RECIPE = "fingerprint"
 SHAPES = ((1, 1), (1, 24), (6, 6))
 SETTINGS = {
     "Image": "image_size",

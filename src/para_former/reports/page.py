@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
-from para_former.records import Record, find_records, write_atomically
-from para_former.reports import findings, fingerprint, paper, plots, tables
+from para_former.records import FINGERPRINT, Record, find_records, write_atomically
+from para_former.reports import findings, paper, plots, tables
 from para_former.reports.bench_section import bench_section
 from para_former.reports.data_effect import data_effect_section
 from para_former.reports.document import (
@@ -78,8 +78,8 @@ def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -
 def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     """All blocks of the report; their links are the paths of the records."""
     runs, latencies = collect(records_by_path)
-    tried = [run for run in runs if run.line["recipe"] == fingerprint.RECIPE]
-    ours = [run for run in runs if run.line["recipe"] != fingerprint.RECIPE]
+    tried = [run for run in runs if run.line["recipe"] == FINGERPRINT]
+    ours = [run for run in runs if run.line["recipe"] != FINGERPRINT]
     found = experiments([run for run in ours if run.whole], latencies)
     theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")

@@ -2,13 +2,14 @@
 
 The candidates are those of the authors' later code and of the public code base which that is derived from. Every
 combination is one variant of the recipe `paper`; the report sets their accuracies beside the paper's. In records their
-recipe is called "fingerprint", so that no variant is taken for the recipe itself.
+recipe is `FINGERPRINT`, so that no variant is taken for the recipe itself.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+from para_former.records import FINGERPRINT
 from para_former.training.config import TrainConfig
 
 SIZES = {  # image, patch, width, heads, hidden width of the MLP over width; cheapest first
@@ -28,4 +29,4 @@ def variants(defaults: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
     ):
         augment = replace(defaults.augment, randaugment_rounds=rounds)
         settings = {**sizes, "schedule": schedule, "residual": residual, "augment": augment}
-        yield f"{size}-{residual}-{name}-{schedule}", replace(defaults, recipe="fingerprint", **settings)
+        yield f"{size}-{residual}-{name}-{schedule}", replace(defaults, recipe=FINGERPRINT, **settings)

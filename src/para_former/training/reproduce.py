@@ -21,7 +21,7 @@ from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.models.naming import SIZES
-from para_former.records import EARLIER, append_record, read_records
+from para_former.records import EARLIER, FINGERPRINT, append_record, read_records
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
@@ -41,7 +41,7 @@ def cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[T
 
 def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
-    folder = output / defaults.dataset_label() / f"fingerprint-e{defaults.epochs}"
+    folder = output / defaults.dataset_label() / f"{FINGERPRINT}-e{defaults.epochs}"
     return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
 
 
