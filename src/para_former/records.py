@@ -31,6 +31,9 @@ EARLIER = {"stem": "patch"}
 """settings that older records do not name, with the one value they had then"""
 FINGERPRINT = "fingerprint"
 """the recipe that records name for runs with the settings which the paper leaves open (`training/fingerprint.py`)"""
+ABLATION = "-ablation"
+"""what stands behind the recipe's name in records of runs with one of its settings changed (`training/ablation.py`)"""
+STUDIES = (FINGERPRINT, ABLATION)
 
 
 def environment(*packages: str) -> Record:

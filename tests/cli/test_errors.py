@@ -51,6 +51,7 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
     "no number of training images": ("reproduce --train-images=few", ["train_images: expected", "1000,2000", "'few'"]),
     "two studies at once": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
+    "two studies": ("reproduce --fingerprint --ablation", ["--fingerprint, --ablation: expected one of them, found 2"]),
     "no seeds": ("reproduce --seeds=0", ["seeds: expected at least 1, found 0"]),
     "missing weights": (f"{DIGITS} --pretrained nowhere.npz", ["nowhere.npz: expected timm:NAME", "nothing there"]),
     "truncated weights to start from": (

@@ -1,7 +1,7 @@
 """A table is the list of its missing runs: cells that are done are left alone, cells in the middle go on."""
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,13 @@ from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.records import read_records, write_records
+from para_former.training.ablation import CHANGES
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
 from para_former.training.recipes import get_recipe
 from para_former.training.reproduce import (
     LATENCY_FILE,
+    ablation_cells,
     cells,
     cheapest_first,
     data_effect_cells,
@@ -82,6 +84,26 @@ def test_a_fingerprint_is_every_combination_once_and_changes_nothing_else():
     assert {run.recipe for run in runs} == {"fingerprint"}
     for run in runs:
         run.network(get_spec("cifar10", run.image_size))
+
+
+def test_an_ablation_is_the_recipe_and_one_change_of_it_at_a_time():
+    base = get_recipe("shallow", "cifar10")
+    runs = ablation_cells("1-1,1-6", base, 2, OUTPUT)
+    own = cells("1-1,1-6", base, 2, OUTPUT)
+    assert runs[:4] == own and len({run.folder() for run in runs}) == len(runs) == 4 * (1 + len(CHANGES))
+    for run in runs[4:]:
+        assert run.recipe == "shallow-ablation"
+        settings, changed = ({**asdict(one), **asdict(one.augment)} for one in (base, run))
+        names = {name for name in settings if settings[name] != changed[name]}
+        names -= {"recipe", "output", "model", "seed", "augment"}
+        assert len(names) == 1 or run.augment != base.augment
+
+
+def test_a_change_that_the_recipe_has_already_is_no_cell():
+    changes = {
+        run.folder().parent.name for run in ablation_cells("1-6", get_recipe("shallow-conv", "cifar10"), 1, OUTPUT)
+    }
+    assert "conv-stem" not in changes and "own-heads" in changes
 
 
 def test_a_data_effect_is_the_same_cells_once_for_each_number_of_images():

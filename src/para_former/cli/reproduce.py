@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
 from para_former.training.recipes import get_recipe
-from para_former.training.reproduce import cells, data_effect_cells, fingerprint_cells, reproduce
+from para_former.training.reproduce import ablation_cells, cells, data_effect_cells, fingerprint_cells, reproduce
 from para_former.training.run import epochs_done, is_finished
 
 
@@ -40,6 +41,8 @@ class Options:
     """numbers of training images, each for runs of its own: 1000,2000,5000; all images when left out"""
     fingerprint: bool = False
     """every combination of the settings that the paper leaves open, in place of the recipe's own"""
+    ablation: bool = False
+    """the recipe, and again with one of its settings changed at a time"""
     minutes: float | None = None
     """stop by then, at the end of an epoch, with the command that goes on; to the end when left out"""
     output: Path = Path("runs/reproduce")
@@ -101,15 +104,23 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
-    list_cells = fingerprint_cells if options.fingerprint else cells
-    if options.train_images is not None:
-        if options.fingerprint:
-            raise InputError("--train-images: expected without --fingerprint, found both")
-        list_cells = partial(data_effect_cells, sizes=options.train_images)
-    runs = list_cells(options.table, defaults, options.seeds, options.output)
+    runs = _study(options)(options.table, defaults, options.seeds, options.output)
     if not all(is_finished(run.folder()) for run in runs):
         locate(get_spec(dataset), options.data_root)
     return runs
+
+
+def _study(options: Options) -> Callable[[str, TrainConfig, int, Path], list[TrainConfig]]:
+    """Which cells to list: the recipe's own, or those of the one study asked for."""
+    studies = {
+        "--fingerprint": fingerprint_cells if options.fingerprint else None,
+        "--ablation": ablation_cells if options.ablation else None,
+        "--train-images": partial(data_effect_cells, sizes=options.train_images) if options.train_images else None,
+    }
+    asked = {flag: study for flag, study in studies.items() if study}
+    if len(asked) > 1:
+        raise InputError(f"{', '.join(asked)}: expected one of them, found {len(asked)}")
+    return next(iter(asked.values()), cells)
 
 
 def _place(run: TrainConfig) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from para_former.records import Record, find_records
+from para_former.records import ABLATION, Record, find_records
+from para_former.reports.ablation import ablation_tables
 from para_former.reports.bench_section import overviews
 from para_former.reports.data_effect import series_table
 from para_former.reports.document import Table as Cells
@@ -27,8 +28,12 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
     """One table for each experiment and each suite of benchmarks among the records at or below `roots`."""
     records = {str(path): lines for path, lines in find_records(roots)}
     runs, latencies = collect(records)
-    for experiment in experiments([run for run in runs if run.whole], latencies):
+    found = experiments([run for run in runs if run.whole and run.study != ABLATION], latencies)
+    changed = experiments([run for run in runs if run.study == ABLATION], latencies)
+    for experiment in found:
         _print(f"{title(experiment.dataset)}, {experiment.name}", accuracy_table(experiment), console)
+    for name, table in ablation_tables(found, changed).items():
+        _print(name, table, console)
     for each in series(runs):
         _print(f"{each.name}, by training images", series_table(each), console)
     for name, table in overviews(records):

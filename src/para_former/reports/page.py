@@ -10,8 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
-from para_former.records import FINGERPRINT, Record, find_records, write_atomically
+from para_former.records import STUDIES, Record, find_records, write_atomically
 from para_former.reports import findings, paper, plots, tables
+from para_former.reports.ablation import ablation_section
 from para_former.reports.bench_section import bench_section
 from para_former.reports.data_effect import data_effect_section
 from para_former.reports.document import (
@@ -78,14 +79,14 @@ def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -
 def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     """All blocks of the report; their links are the paths of the records."""
     runs, latencies = collect(records_by_path)
-    tried = [run for run in runs if run.line["recipe"] == FINGERPRINT]
-    ours = [run for run in runs if run.line["recipe"] != FINGERPRINT]
+    ours, tried, changed = ([run for run in runs if run.study == study] for study in ("", *STUDIES))
     found = experiments([run for run in ours if run.whole], latencies)
     theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
         blocks += reproduction_section(found, experiments(tried, []))
+    blocks += ablation_section(found, experiments(changed, latencies))
     blocks += data_effect_section(ours, theory)
     for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]

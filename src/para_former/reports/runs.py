@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from para_former.errors import InputError
-from para_former.records import EARLIER, Record
+from para_former.records import EARLIER, STUDIES, Record
 
 REQUIRED = {
     "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
@@ -62,6 +62,12 @@ class Run:
         fields = {**EARLIER, **self.line["config"], **self.line["model_config"]}
         names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
         return {name: json.dumps(fields[name], sort_keys=True) for name in names}
+
+    @property
+    def study(self) -> str:
+        """Which study of changed settings it belongs to; empty for a run of a recipe as it is."""
+        recipe = self.line["recipe"]
+        return next((study for study in STUDIES if recipe.endswith(study)), "")
 
     @property
     def start(self) -> str:

@@ -2,6 +2,7 @@
 
     output/DATASET/RECIPE-eEPOCHS/MODEL-sSEED/                 one run (see `loop.py`)
     output/DATASET/fingerprint-eEPOCHS/VARIANT/MODEL-sSEED/    one run of the settings that the paper leaves open
+    output/DATASET/RECIPE-ablation-eEPOCHS/CHANGE/MODEL-sSEED/ one run of the recipe with one change
     output/DATASET/RECIPE-eEPOCHS/images-N/MODEL-sSEED/        one run on N images of the training split
     output/DATASET/latency.jsonl                               one line per network
 
@@ -21,7 +22,8 @@ from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.models.naming import SIZES
-from para_former.records import EARLIER, FINGERPRINT, append_record, read_records
+from para_former.records import ABLATION, EARLIER, FINGERPRINT, append_record, read_records
+from para_former.training.ablation import changed
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
@@ -43,6 +45,13 @@ def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Pat
     """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
     folder = output / defaults.dataset_label() / f"{FINGERPRINT}-e{defaults.epochs}"
     return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
+
+
+def ablation_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
+    """The same networks, and each again with one setting of the recipe changed (`ablation.py`)."""
+    folder = output / defaults.dataset_label() / f"{defaults.recipe}{ABLATION}-e{defaults.epochs}"
+    runs = [run for name, variant in changed(defaults) for run in _cells(table, variant, seeds, folder / name)]
+    return cells(table, defaults, seeds, output) + runs
 
 
 def data_effect_cells(table: str, defaults: TrainConfig, seeds: int, output: Path, sizes: str) -> list[TrainConfig]:
