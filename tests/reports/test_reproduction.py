@@ -45,12 +45,14 @@ def test_deleting_records_turns_a_cell_to_not_measured_and_no_other():
     assert [new for old, new in zip(before, after, strict=True) if old != new] == ["not measured"]
 
 
-def test_the_longest_tested_training_counts_and_other_sizes_never():
+def test_the_longest_training_counts_and_other_sizes_or_pretrained_weights_never():
     short, long = (helpers.training(1, 6, top1, recipe="paper", epochs=e) for top1, e in ((70.0, 2), (60.0, 5)))
     unfinished = helpers.training(1, 6, 90.0, recipe="paper", epochs=9, done=8)
     small = helpers.training(1, 6, 95.0, recipe="paper", epochs=20)
     small[0] |= {"model": "para_former_small_1_6"}
-    records = dict(zip("abcd", (short, long, unfinished, small), strict=True))
+    transferred = helpers.training(1, 6, 97.0, recipe="paper", epochs=30)
+    transferred[0] |= {"pretrained": {"name": "other", "sha256": "0" * 64}}
+    records = dict(zip("abcde", (short, long, unfinished, small, transferred), strict=True))
     experiment, network = longest(found(records), "cifar10", ("paper", "paper-short"), (1, 6))
     assert (experiment.epochs, network.top1) == (5, 60.0)
     assert longest(found(records), "cifar10", ("modern",), (1, 6)) is None
