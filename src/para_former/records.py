@@ -34,6 +34,18 @@ FINGERPRINT = "fingerprint"
 ABLATION = "-ablation"
 """what stands behind the recipe's name in records of runs with one of its settings changed (`training/ablation.py`)"""
 STUDIES = (FINGERPRINT, ABLATION)
+SHAPE = ("width", "heads", "mlp_ratio", "tokens", "stem", "pool")
+"""what makes the time of a network, beside its m and n"""
+
+
+def shape(sizes: Record) -> Record:
+    """The `SHAPE` of a network, from a `latency` record or from the sizes it is built with.
+
+    Older latencies leave out the heads, of 64 numbers each but for the digits' four at width 64, and an MLP of ratio 4.
+    """
+    heads = 4 if sizes["width"] == 64 else sizes["width"] // 64
+    known = {**EARLIER, "pool": "cls", "mlp_ratio": 4.0, "heads": heads, **sizes}
+    return {name: known[name] for name in SHAPE}
 
 
 def environment(*packages: str) -> Record:

@@ -23,7 +23,7 @@ def test_latency_is_a_record_with_its_conditions(pool, stem):
     line = measure_latency(config, batch=2, rounds=3)
     assert json.loads(json.dumps(line)) == line
     expected = {"kind": "latency", "depth": 2, "layers": 4, "width": 16, "tokens": config.tokens}
-    expected |= {"stem": stem, "pool": pool}
+    expected |= {"stem": stem, "pool": pool, "heads": 2, "mlp_ratio": 4.0}
     expected |= {"batch": 2, "device": "cpu", "threads": torch.get_num_threads(), "dtype": "float32", "rounds": 3}
     assert line.items() >= expected.items()
     assert "4 layers" in line["peer"]

@@ -101,6 +101,21 @@ def test_records_from_before_there_were_stems_are_ones_with_patches():
     assert times == [2.0, 1.0]
 
 
+@pytest.mark.parametrize("change", [{"heads": 12}, {"pool": "mean", "tokens": 64}, {"mlp_ratio": 1.0}, {"heads": 1}])
+def test_a_latency_belongs_to_networks_of_its_own_shape(change):
+    usual, other = helpers.training(recipe="usual"), helpers.training(recipe="other")
+    other[0]["model_config"] |= {name: value for name, value in change.items() if name != "tokens"}
+    records = {"a": usual, "b": other, "l": [helpers.latency_line(ours=1.0)]}
+
+    def times():
+        networks = [next(n for n in each.networks if n.runs) for each in experiments(*collect(records))]
+        return [network.latency and network.latency["ours_ms"]["median"] for network in networks]
+
+    assert times() == [None, 1.0]  # recipes in alphabetical order
+    records["l"].append(helpers.latency_line(ours=2.0, **change))
+    assert times() == [2.0, 1.0]
+
+
 def test_settings_that_differ_between_models_do_not_tear_a_table_apart():
     (experiment,) = grouped({"a": helpers.training(1, 6, lr=0.1), "b": helpers.training(1, 12, lr=0.2)})
     assert experiment.variant == "" and len(experiment.measured) == 2

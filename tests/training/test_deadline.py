@@ -10,6 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from para_former.errors import InputError
+from para_former.records import SHAPE
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.loop import train
@@ -120,8 +121,7 @@ def timings(monkeypatch):
 
     def measure(config, *, device):
         networks.append(config)
-        sizes = {"width": config.width, "tokens": config.tokens, "pool": config.pool}
-        return {"kind": "latency", "device": device, **sizes}
+        return {"kind": "latency", "device": device, **{name: getattr(config, name) for name in SHAPE}}
 
     monkeypatch.setattr("para_former.training.reproduce.measure_latency", measure)
     return networks

@@ -10,7 +10,7 @@ from rich.console import Console
 from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
-from para_former.records import read_records, write_records
+from para_former.records import SHAPE, read_records, write_records
 from para_former.training.ablation import CHANGES
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
@@ -200,21 +200,29 @@ def test_a_latency_file_cut_off_by_a_kill_is_completed():
     run_cells(runs)
 
 
-def test_a_latency_from_before_there_were_stems_is_one_with_patches():
-    runs = cells("2", tiny_run(epochs=1), 1, OUTPUT)[:1]
+def test_a_latency_from_before_there_were_stems_is_one_with_patches_and_the_usual_heads():
+    sizes = {"epochs": 1, "width": 64, "heads": 4}
+    runs = cells("2", tiny_run(**sizes), 1, OUTPUT)[:1]
     run_cells(runs)
     path = OUTPUT / "digits" / LATENCY_FILE
     (line,) = read_records(path)
-    assert line.pop("stem") == "patch"
+    assert [line.pop(name) for name in ("stem", "heads", "mlp_ratio")] == ["patch", 4, 4.0]
     write_records(path, [line])
     run_cells(runs)
     assert read_records(path) == [line]
-    run_cells(cells("2", tiny_run(epochs=1, stem="conv", recipe="conv"), 1, OUTPUT)[:1])
+    run_cells(cells("2", tiny_run(**sizes, stem="conv", recipe="conv"), 1, OUTPUT)[:1])
     assert [each.get("stem") for each in read_records(path)] == [None, "conv"]
 
 
-def test_a_network_of_another_shape_is_timed_for_itself():
-    """Two recipes share a folder and may give one name two widths."""
-    for width in (16, 8):
-        run_cells(cells("2", tiny_run(epochs=1, width=width, recipe=f"width{width}"), 1, OUTPUT)[:1])
-    assert [line["width"] for line in read_records(OUTPUT / "digits" / LATENCY_FILE)] == [16, 8]
+def test_a_network_of_another_shape_is_timed_for_itself(monkeypatch):
+    """Recipes share a folder and may build networks of one name in several ways."""
+
+    def measure(config, *, device):
+        return {"kind": "latency", "device": device, **{name: getattr(config, name) for name in SHAPE}}
+
+    monkeypatch.setattr("para_former.training.reproduce.measure_latency", measure)
+    sizes = [{"width": 16}, {"width": 8}, {"heads": 4}, {"pool": "mean"}]
+    for number, size in enumerate([*sizes, sizes[0]]):
+        run_cells(cells("1-1", tiny_run(epochs=1, recipe=str(number), **size), 1, OUTPUT))
+    timed = [(line["width"], line["heads"], line["pool"]) for line in read_records(OUTPUT / "digits" / LATENCY_FILE)]
+    assert timed == [(16, 2, "cls"), (8, 2, "cls"), (16, 4, "cls"), (16, 2, "mean")]

@@ -5,14 +5,13 @@ What the change is, the settings in the two records say.
 """
 
 import json
-import statistics
 from collections.abc import Iterator, Sequence
 
 from para_former.records import ABLATION
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Table
 from para_former.reports.experiments import Experiment, Network
 from para_former.reports.findings import median_ms
-from para_former.reports.tables import linked_accuracy, milliseconds, not_measured, signed, title
+from para_former.reports.tables import images_per_second, linked_accuracy, milliseconds, not_measured, signed, title
 
 INTRODUCTION = (
     "Each row is the recipe with one setting changed and all others kept. Differences of less than a point may be "
@@ -63,13 +62,12 @@ def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Se
 
 
 def _row(network: Network, change: str, own: Network | None) -> tuple[Cell, ...]:
-    epochs = [epoch for run in network.runs for epoch in run.epochs.values()]
     return (
         Cell(network.label),
         Cell(change),
         linked_accuracy(network),
         Cell("–") if own is network else Cell(signed(network.top1 - own.top1)) if own else not_measured(),
-        Cell(f"{statistics.median(epoch['images_per_second'] for epoch in epochs):,.0f}"),
+        images_per_second(network),
         Cell(milliseconds(median_ms(network))) if network.latency else not_measured(),
     )
 

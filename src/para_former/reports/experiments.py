@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from para_former.records import EARLIER, Record
+from para_former.records import Record, shape
 from para_former.reports import paper
 from para_former.reports.runs import Run
 
@@ -200,18 +200,16 @@ def _comparable(latencies: list[Record]) -> list[Record]:
 
 def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | None:
     """The comparison for this network that is least favourable to us, where several were measured."""
-    shape = runs[0].line["model_config"] if runs else {}
-    fitting = [each for each in latencies if each["model"] == model and _same_shape(each, shape)]
+    built = built_shape(runs[0].line["model_config"]) if runs else None
+    fitting = [each for each in latencies if each["model"] == model and built in (None, shape(each))]
     return min(fitting, key=lambda each: (each["ratio"]["median"], json.dumps(each, sort_keys=True)), default=None)
 
 
-def _same_shape(latency: Record, model_config: Record) -> bool:
-    """Whether a latency was measured at the width, the number of patches and the stem of a trained network."""
+def built_shape(model_config: Record) -> Record | None:
+    """The shape of a trained network (`records.shape`); None where its record does not tell."""
     if not {"width", "image_size", "patch_size"} <= model_config.keys():
-        return True
+        return None
     size, patch = model_config["image_size"], model_config["patch_size"]
     height, width = size if isinstance(size, (list, tuple)) else (size, size)
-    patches = (height // patch) * (width // patch)
-    stems = [(EARLIER | record)["stem"] for record in (latency, model_config)]
-    same = latency["width"] == model_config["width"] and stems[0] == stems[1]
-    return same and latency["tokens"] in (patches, patches + 1)
+    tokens = (height // patch) * (width // patch) + (model_config.get("pool", "cls") == "cls")
+    return shape({**model_config, "tokens": tokens})

@@ -29,6 +29,7 @@ from para_former.reports.document import (
     prefix_links,
 )
 from para_former.reports.experiments import Experiment, Network, experiments
+from para_former.reports.frontier import frontier_section
 from para_former.reports.reproduction import reproduction_section
 from para_former.reports.runs import Run, collect
 from para_former.reports.series import SIZE
@@ -86,6 +87,7 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
         blocks += reproduction_section(found, experiments(tried, []))
+    blocks += frontier_section(found)
     blocks += ablation_section(found, experiments(changed, latencies))
     blocks += data_effect_section(ours, theory)
     for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):

@@ -73,7 +73,7 @@ def accuracy_against_layers(experiment: Experiment) -> str | None:
         axes.set_xticks(sorted({n.layers for n in measured} | {n for _, n in published}))
         axes.margins(x=0.06, y=0.1)
         lines = [chain, *ours, *([(n, top1)] for (_, n), top1 in published.items())]
-        _label_points(axes, [(n.layers, n.top1, n) for n in measured], lines)
+        label_points(axes, [(n.layers, n.top1, colour_of(n), short_name(n)) for n in measured], lines)
         axes.set_xlabel("layers n")
         axes.set_title("test top-1, %" + ("; grey: the paper, 500 epochs" if published else ""))
 
@@ -99,7 +99,8 @@ def accuracy_against_latency(experiment: Experiment) -> str | None:
         medians = [
             [(network.latency[name]["median"], network.top1) for name in ("ours_ms", "peer_ms")] for network in timed
         ]
-        _label_points(axes, [(*line[0], network) for line, network in zip(medians, timed, strict=True)], medians)
+        ends = [(*line[0], colour_of(one), short_name(one)) for line, one in zip(medians, timed, strict=True)]
+        label_points(axes, ends, medians)
         axes.set_xlabel(f"latency at batch {timed[0].latency['batch']}, ms; bar: as many layers in series")
         axes.set_title("test top-1, %")
 
@@ -150,8 +151,8 @@ def _point(axes, x: Number, network: Network) -> None:
     )
 
 
-def _label_points(axes, points: list[tuple[Number, Number, Network]], lines: list) -> None:
-    """Names beside points, at the first place around each that names, points and lines leave free, or nearly so."""
+def label_points(axes, points: Sequence[tuple[Number, Number, str, str]], lines: Sequence[Sequence]) -> None:
+    """Names beside points (x, y, colour, name), where names, points and lines leave room, or nearly so."""
     axes.autoscale_view()
     to_page = axes.transData.transform
     beyond = 1000
@@ -161,16 +162,16 @@ def _label_points(axes, points: list[tuple[Number, Number, Network]], lines: lis
         for start, end in pairwise([line[0], *line] if line else []):
             (x0, y0), (x1, y1) = to_page(start), to_page(end)
             taken += [_box(x0 + (x1 - x0) * part / 30, y0 + (y1 - y0) * part / 30, 5, 5) for part in range(31)]
-    for x, y, network in sorted(points, key=lambda point: (-point[1], point[2].label)):
+    for x, y, colour, name in sorted(points, key=lambda point: (-point[1], point[3])):
         page_x, page_y = to_page((x, y))
-        wide, tall = 0.6 * FONT * len(short_name(network)), FONT
+        wide, tall = 0.6 * FONT * len(name), FONT
         places = [(side * (wide / 2 + 8), rise) for rise in (0, 9, -9) for side in (1, -1)] + [(0, 13), (0, -13)]
         boxes = [_box(page_x + dx, page_y + dy, wide, tall) for dx, dy in places]
         covered = [sum(_overlap(box, other) for other in taken) for box in boxes]
         choice = covered.index(min(covered))
         taken.append(boxes[choice])
-        axes.annotate(short_name(network), (x, y), places[choice], textcoords="offset points", ha="center", va="center",
-                      color=colour_of(network), annotation_clip=False)  # fmt: skip
+        axes.annotate(name, (x, y), places[choice], textcoords="offset points", ha="center", va="center",
+                      color=colour, annotation_clip=False)  # fmt: skip
 
 
 def _box(x: Number, y: Number, wide: Number, tall: Number) -> tuple[float, float, float, float]:

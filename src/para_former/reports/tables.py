@@ -4,6 +4,7 @@ Numbers are formatted here and nowhere else; how a table looks is `document.py`,
 """
 
 import json
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -177,12 +178,18 @@ def accuracy(network: Network, *, best: bool = False) -> Cell:
     return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
 
 
-def linked_accuracy(network: Network, below: str = "seed") -> Cell:
+def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False) -> Cell:
     """The same, and below it `below` and a link to the record of each seed."""
     if not network.tested:
         return accuracy(network)
     links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
-    return replace(accuracy(network), below=below, links=links)
+    return replace(accuracy(network, best=best), below=below, links=links)
+
+
+def images_per_second(network: Network) -> Cell:
+    """Images trained on in a second: the median over all epochs of its runs."""
+    speeds = [epoch["images_per_second"] for run in network.runs for epoch in run.epochs.values()]
+    return _measured(statistics.median(speeds) if speeds else None, "{:,.0f}")
 
 
 def _place(record: Record) -> str:

@@ -22,7 +22,7 @@ from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models import PAPER_NETWORKS
 from para_former.models.naming import SIZES
-from para_former.records import ABLATION, EARLIER, FINGERPRINT, append_record, read_records
+from para_former.records import ABLATION, FINGERPRINT, SHAPE, append_record, read_records, shape
 from para_former.training.ablation import changed
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
@@ -138,15 +138,13 @@ def _unfinished(runs: list[TrainConfig], output: Path) -> list[TrainConfig]:
 
 
 def _is_timed(run: TrainConfig, output: Path) -> bool:
-    """Whether the run's network was timed on such a device, at its width, tokens, stem and read-out, by any run."""
+    """Whether the run's network was timed on such a device, in the same shape, by any run."""
     path = _latency_file(run, output)
     if not path.exists():
         return False
     network = run.network(get_spec(run.dataset, run.image_size))
-    sizes = {name: getattr(network, name) for name in ("width", "tokens", "stem", "pool")}
-    wanted = {"model": run.model, "device": pick_device(run.device).type, **sizes}
-    lines = [EARLIER | line for line in read_records(path)]
-    return any(wanted == {name: line[name] for name in wanted} for line in lines)
+    wanted = run.model, pick_device(run.device).type, {name: getattr(network, name) for name in SHAPE}
+    return any(wanted == (line["model"], line["device"], shape(line)) for line in read_records(path))
 
 
 def _time_network(run: TrainConfig, output: Path, console: Console) -> None:

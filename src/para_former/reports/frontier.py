@@ -1,0 +1,163 @@
+"""The section of a report on latency budgets: the accuracy-latency frontier of each data set, over all trained there.
+
+The numbers are `pareto.py`, the drawing is `frontier_plot.py`; here are the tables, the sentences and the order.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
+from para_former.reports.experiments import Experiment
+from para_former.reports.findings import doubt
+from para_former.reports.frontier_plot import frontier_plot
+from para_former.reports.pareto import KINDS, Point, budgets, frontier, points
+from para_former.reports.tables import (
+    device,
+    images_per_second,
+    linked_accuracy,
+    milliseconds,
+    not_measured,
+    signed,
+    title,
+)
+
+INTRODUCTION = (
+    "Every network that was trained from scratch and timed, whatever its recipe and epochs. On the frontier are those "
+    "to which no other is preferable: none answers as soon, is as accurate, and is better in one of the two."
+)
+COLUMNS = (
+    "Network",
+    "Recipe",
+    "Epochs",
+    "Parameters",
+    "Training, images/s",
+    "Latency, ms",
+    "Test top-1, %",
+)
+NUMBERS = frozenset(COLUMNS[2:])
+
+
+def frontier_section(found: Sequence[Experiment]) -> Iterator[Block]:
+    """Every data set with a network both tested and timed; nothing where there is none."""
+    by_dataset = {dataset: points(list(members)) for dataset, members in groupby(found, key=lambda each: each.dataset)}
+    if not any(by_dataset.values()):
+        return
+    yield Heading(2, "Which network for a latency budget?", anchor="frontier")
+    yield Paragraph(INTRODUCTION)
+    for dataset, members in by_dataset.items():
+        if members:
+            yield Heading(3, f"{title(dataset)}: accuracy against latency")
+            drawing = frontier_plot(dataset, members, frontier(members))
+            yield Grid("figures", (Figure((drawing,), "All networks, and the frontier.", _reading(members)),))
+            yield Points(tuple(frontier_sentences(members)))
+            yield _frontier_table(members)
+            yield _budget_table(members)
+
+
+def frontier_sentences(members: Sequence[Point]) -> list[str]:
+    """Who wins where, and on what that rests."""
+    texts = [_who_wins(members), _unseen(members) or _margins(members), _training(members), _seeds(members)]
+    return [text for text in texts if text]
+
+
+def _who_wins(members: Sequence[Point]) -> str:
+    """The frontier from left to right, neighbours of one kind together."""
+    parts = []
+    for kind, group in groupby(frontier(members), key=_kind_in_words):
+        first, *others = group
+        who, reached = f"{kind} {_name(first)}", f"{first.top1:.2f}"
+        if others:
+            last = others[-1]
+            who, reached = f"{kind} networks, {_name(first)} to {_name(last)}", f"{reached} to {last.top1:.2f}"
+        parts.append(f"from {milliseconds(first.ms)} ms {who} ({reached} %)")
+    return f"Most accurate within a budget: {', '.join(parts)}."
+
+
+def _kind_in_words(point: Point) -> str:
+    return "the single module" if point.network.layers == 1 else point.kind
+
+
+def _unseen(members: Sequence[Point]) -> str:
+    """A frontier of one kind says nothing against the other."""
+    seen = {each.kind for each in members if each.network.layers > 1}
+    missing = [kind for kind in KINDS if kind not in seen]
+    if not missing:
+        return ""
+    kinds = " or ".join(missing)
+    return f"No {kinds} network of several layers is both tested and timed here: nothing speaks for or against them."
+
+
+def _margins(members: Sequence[Point]) -> str:
+    """Serial less parallel at each budget that both kinds meet."""
+    gaps = []
+    for budget, best in budgets(members).items():
+        serial, parallel = best["serial"], best["parallel"]
+        if serial and parallel:
+            inside = " (within the spread)" if doubt(serial.network, parallel.network) else ""
+            gaps.append(f"{signed(serial.top1 - parallel.top1)} within {budget:g} ms{inside}")
+    return f"Best serial network less best parallel one, points: {', '.join(gaps)}." if gaps else ""
+
+
+def _training(members: Sequence[Point]) -> str:
+    trained = {(each.experiment.recipe, each.experiment.epochs) for each in members}
+    if len(trained) == 1:
+        return ""
+    return (
+        f"These networks were trained in {len(trained)} ways (recipe and epochs): part of what tells them apart is "
+        "training, not m and n."
+    )
+
+
+def _seeds(members: Sequence[Point]) -> str:
+    single = any(each.network.spread is None for each in frontier(members))
+    return "Where a network rests on a single seed the spread is unknown, and small differences mean nothing." * single
+
+
+def _frontier_table(members: Sequence[Point]) -> Table:
+    latency = members[0].network.latency
+    caption = (
+        f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first. Latency: median, batch "
+        f"{latency['batch']}, {device(latency)}, prepared. Training: median over epochs, on the machine of each run."
+    )
+    return Table(caption, COLUMNS, NUMBERS, tuple(map(_row, frontier(members))))
+
+
+def _budget_table(members: Sequence[Point]) -> Table:
+    rows = []
+    for budget, best in budgets(members).items():
+        highest = max(each.top1 for each in best.values() if each)
+        for kind, each in best.items():
+            cells = (not_measured(), *(Cell("–"),) * (len(COLUMNS) - 1))
+            if each:
+                cells = _row(each, best=each.top1 == highest)
+            rows.append((Cell(f"{budget:g} ms, {kind}"), *cells))
+    caption = (
+        "For each latency budget the most accurate parallel network (several branches, m < n) and the most accurate "
+        "serial one (one branch, m = n; Para-F-1-1 is that of one layer) that answer within it. Not measured: none of "
+        "that kind and so fast is both tested and timed. A budget with the same two as the one before is left out."
+    )
+    return Table(caption, ("Budget", *COLUMNS), NUMBERS, tuple(rows))
+
+
+def _row(point: Point, best: bool = False) -> tuple[Cell, ...]:
+    network = point.network
+    return (
+        Cell(network.label, below=point.build),
+        Cell(point.experiment.recipe, below=point.experiment.variant),
+        Cell(str(point.experiment.epochs)),
+        Cell(f"{network.parameters:,}"),
+        images_per_second(network),
+        Cell(milliseconds(point.ms)),
+        linked_accuracy(network, best=best),
+    )
+
+
+def _reading(members: Sequence[Point]) -> str:
+    marks = ["Circle: parallel; square: serial (m = n)"]
+    marks += ["hollow: convolutional stem"] if any(each.settings.get("stem") == "conv" for each in members) else []
+    marks += ["faint: another network is preferable", "line: what a budget reaches; bars: spread over seeds"]
+    return f"{'; '.join(marks)}. Hue: depth m."
+
+
+def _name(point: Point) -> str:
+    return f"{point.network.label}, {point.build}" if point.build else point.network.label
