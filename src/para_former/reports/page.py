@@ -34,6 +34,7 @@ from para_former.reports.reproduction import reproduction_section
 from para_former.reports.runs import Run, collect
 from para_former.reports.series import SIZE
 from para_former.reports.theory import collect_theory, theory_section
+from para_former.reports.transfer import transfer_section
 
 INTRODUCTION = (
     "Para-F-m-n is a vision transformer whose n modules stand as n/m parallel branches, each m modules deep: all "
@@ -90,6 +91,7 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     blocks += frontier_section(found)
     blocks += ablation_section(found, experiments(changed, latencies))
     blocks += data_effect_section(ours, theory)
+    blocks += transfer_section(found)
     for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
         for experiment in members:

@@ -63,6 +63,12 @@ class Run:
         names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
         return {name: json.dumps(fields[name], sort_keys=True) for name in names}
 
+    def differences(self, other: "Run") -> dict[str, tuple[str, str]]:
+        """(value here, value there) of every setting that both name and that differs, apart from the start."""
+        one, two = self.settings, other.settings
+        names = sorted(one.keys() & two.keys() - {"pretrained"})
+        return {name: (one[name], two[name]) for name in names if one[name] != two[name]}
+
     @property
     def study(self) -> str:
         """Which study of changed settings it belongs to; empty for a run of a recipe as it is."""
