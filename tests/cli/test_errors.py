@@ -50,8 +50,15 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
     "no number of training images": ("reproduce --train-images=few", ["train_images: expected", "1000,2000", "'few'"]),
-    "two studies at once": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
-    "two studies": ("reproduce --fingerprint --ablation", ["--fingerprint, --ablation: expected one of them, found 2"]),
+    "fingerprint and images": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
+    "fingerprint of no paper": (
+        "reproduce --fingerprint",
+        ["--fingerprint: expected a data set of the paper", "digits"],
+    ),
+    "fingerprint and ablation": (
+        "reproduce --fingerprint --ablation",
+        ["--fingerprint, --ablation: expected one of them, found 2"],
+    ),
     "no seeds": ("reproduce --seeds=0", ["seeds: expected at least 1, found 0"]),
     "missing weights": (f"{DIGITS} --pretrained nowhere.npz", ["nowhere.npz: expected timm:NAME", "nothing there"]),
     "truncated weights to start from": (

@@ -76,6 +76,14 @@ def test_the_fingerprint_names_the_nearest_among_the_longest_and_is_no_experimen
     assert "Recipe fingerprint" not in text
 
 
+def test_each_data_set_has_a_fingerprint_of_its_own():
+    other = variant("normed", 30.0)
+    other[0] |= {"dataset": "cifar100"}
+    text = build_markdown({"a": variant("standard", 55.0), "b": other})
+    assert "(55.95 with Para-F-1-1" in text.replace("\\", "") and "(30.67 with Para-F-1-1" in text.replace("\\", "")
+    assert text.count("Nearest among the longest trainings") == 2
+
+
 def test_what_the_text_of_the_paper_says_is_counted_in_its_tables(monkeypatch):
     growth, above, outperforms, ahead = answers.paper_against_itself()
     assert "Flowers-102 (Para-F-1-12 37.42, 1-24 35.84)" in growth and "CIFAR-10" not in growth

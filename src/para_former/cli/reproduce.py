@@ -14,7 +14,7 @@ from para_former.cli.stopping import stoppable
 from para_former.data import get_spec, locate
 from para_former.errors import InputError, MissingData
 from para_former.records import Record, find_records
-from para_former.reports import write_report
+from para_former.reports import paper, write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
@@ -99,12 +99,15 @@ def _runs(options: Options, console: Console) -> list[TrainConfig]:
 
 def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     """The cells of one data set; MissingData where one is not trained yet and the data set is not there."""
+    list_cells = _study(options)
+    if options.fingerprint and dataset not in paper.TITLES:
+        raise InputError(f"--fingerprint: expected a data set of the paper, {', '.join(paper.TITLES)}; found {dataset}")
     defaults = get_recipe(options.recipe, dataset)
     passed_on = ("data_root", "device", "precision", "compile")
     defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:
         defaults = replace(defaults, epochs=options.epochs)
-    runs = _study(options)(options.table, defaults, options.seeds, options.output)
+    runs = list_cells(options.table, defaults, options.seeds, options.output)
     if not all(is_finished(run.folder()) for run in runs):
         locate(get_spec(dataset), options.data_root)
     return runs

@@ -5,6 +5,7 @@ paper and links to its records. What the cells say is `answers.py`; each data se
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
@@ -21,10 +22,11 @@ def reproduction_section(found: Sequence[Experiment], fingerprints: Sequence[Exp
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
         yield _table(number, printed, found)
-    if fingerprints:
-        yield Heading(3, "Which settings does the paper use?")
-        yield Paragraph(answers.fingerprint(fingerprints))
-        yield fingerprint_table(fingerprints)
+    for dataset, members in groupby(fingerprints, key=lambda each: each.dataset):
+        tried = list(members)
+        yield Heading(3, f"Which settings does the paper use? {paper.TITLES[dataset]}")
+        yield Paragraph(answers.fingerprint(tried))
+        yield fingerprint_table(tried)
     yield Heading(3, "What the tables say")
     yield Points(tuple(answers.paper_against_itself()))
     for title, sentences in answers.questions(found):
