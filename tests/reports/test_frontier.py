@@ -135,6 +135,7 @@ def test_networks_that_are_built_otherwise_are_told_apart_and_timed_for_themselv
     built = {(row[0].text, row[0].below, row[5].text) for row in table.rows}
     assert ("Para-F-1-6", "conv stem, 12 heads", "0.700") in built
     assert ("Para-F-1-6", "patch stem, 3 heads", "0.600") in built
+    assert "Para-F-1-6 with conv stem, 12 heads (" in frontier_sentences(points_of(records))[0]
     text = html_page(section(records))
     assert "hollow: convolutional stem" in text and "trained in 2 ways" in text
 

@@ -72,10 +72,11 @@ def test_of_several_trainings_from_scratch_the_most_alike_counts(records):
     assert rows(records)[0].scratch[1].top1 == 60.5
     del records["scratch-0.jsonl"], records["scratch-1.jsonl"]
     (row,) = cells(records)
-    assert (row[4].text, row[4].below) == ("3.00", "3 epochs of basic, lr, seed")
+    assert (row[4].text, row[4].below) == ("3.00", "3 epochs of basic, other lr, seed")
     assert "the gain is not that of the weights alone" in " ".join(transfer_sentences(rows(records)))
     del records["other rate"]
     assert cells(records)[0][4].below == "9 epochs of basic, seed"
+    assert "the gain is not that of the weights alone" in " ".join(transfer_sentences(rows(records)))
     del records["longer"]
     assert cells(records)[0][4].below == "3 epochs of modern, seed"
 

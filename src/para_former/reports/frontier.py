@@ -117,7 +117,8 @@ def _frontier_table(members: Sequence[Point]) -> Table:
     latency = members[0].network.latency
     caption = (
         f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first. Latency: median, batch "
-        f"{latency['batch']}, {device(latency)}, prepared. Training: median over epochs, on the machine of each run."
+        f"{latency['batch']}, {device(latency)}, prepared; each was timed in turns with its serial peer, not with "
+        "the others, so small differences mean nothing. Training: median over epochs, on the machine of each run."
     )
     return Table(caption, COLUMNS, NUMBERS, tuple(map(_row, frontier(members))))
 
@@ -160,4 +161,4 @@ def _reading(members: Sequence[Point]) -> str:
 
 
 def _name(point: Point) -> str:
-    return f"{point.network.label}, {point.build}" if point.build else point.network.label
+    return f"{point.network.label} with {point.build}" if point.build else point.network.label

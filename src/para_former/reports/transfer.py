@@ -99,7 +99,7 @@ def transfer_sentences(rows: Sequence[Transfer]) -> list[str]:
     ahead, behind = ([each for each in known if (each.gain > 0) == above] for above in (True, False))
     texts = [f"More accurate from pretrained weights than from scratch: {_gains(ahead)}."] if ahead else []
     texts += [f"No more accurate from pretrained weights than from scratch: {_gains(behind)}."] if behind else []
-    if any(_what_else(each) for each in known):
+    if any(_what_else(each) or _trained(each.experiment) != _trained(each.scratch[0]) for each in known):
         texts.append("Where more than the start differs, as a cell says, the gain is not that of the weights alone.")
     if any(network.spread is None for each in known for network in (each.network, each.scratch[1])):
         texts.append("Where a cell rests on a single seed the spread is unknown, and small differences mean nothing.")
@@ -143,8 +143,8 @@ def _scratch_cell(row: Transfer) -> Cell:
 
 
 def _what_else(row: Transfer) -> list[str]:
-    """What differs between the two beside the start: the names of settings, recipe and epochs left out."""
-    return sorted(row.network.runs[0].differences(row.scratch[1].runs[0]))
+    """The settings that differ between the two beside the start; recipe and epochs are no settings."""
+    return [f"other {name}" for name in row.network.runs[0].differences(row.scratch[1].runs[0])]
 
 
 def _trained(experiment: Experiment) -> str:
