@@ -49,6 +49,7 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
+    "an empty list of sizes": ("reproduce --train-images=", ["train_images: expected numbers of images"]),
     "no number of training images": ("reproduce --train-images=few", ["train_images: expected", "1000,2000", "'few'"]),
     "fingerprint and images": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
     "fingerprint of no paper": (

@@ -106,6 +106,14 @@ def test_a_change_that_the_recipe_has_already_is_no_cell():
     assert "conv-stem" not in changes and "own-heads" in changes
 
 
+@pytest.mark.parametrize(("dataset", "left_out"), [("digits", "own-heads"), ("stl10", "conv-stem")])
+def test_a_change_that_no_network_of_these_sizes_can_have_is_no_cell(dataset, left_out):
+    runs = ablation_cells("1-6", get_recipe("basic", dataset), 1, OUTPUT)
+    assert left_out not in {run.folder().parent.name for run in runs}
+    for run in runs:
+        run.network(get_spec(dataset, run.image_size))
+
+
 def test_a_data_effect_is_the_same_cells_once_for_each_number_of_images():
     whole = cells("1-1,2-2", tiny_run(), 2, OUTPUT)
     runs = data_effect_cells("1-1,2-2", tiny_run(), 2, OUTPUT, "500,200,500")

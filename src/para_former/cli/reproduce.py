@@ -116,11 +116,11 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
 def _study(options: Options) -> Callable[[str, TrainConfig, int, Path], list[TrainConfig]]:
     """Which cells to list: the recipe's own, or those of the one study asked for."""
     studies = {
-        "--fingerprint": fingerprint_cells if options.fingerprint else None,
-        "--ablation": ablation_cells if options.ablation else None,
-        "--train-images": partial(data_effect_cells, sizes=options.train_images) if options.train_images else None,
+        "--fingerprint": (options.fingerprint, fingerprint_cells),
+        "--ablation": (options.ablation, ablation_cells),
+        "--train-images": (options.train_images is not None, partial(data_effect_cells, sizes=options.train_images)),
     }
-    asked = {flag: study for flag, study in studies.items() if study}
+    asked = {flag: study for flag, (wanted, study) in studies.items() if wanted}
     if len(asked) > 1:
         raise InputError(f"{', '.join(asked)}: expected one of them, found {len(asked)}")
     return next(iter(asked.values()), cells)

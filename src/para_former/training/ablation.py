@@ -7,7 +7,8 @@ recipe's own name with "-ablation" behind it, so that no changed run is taken fo
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from para_former.data import Augment
+from para_former.data import Augment, get_spec
+from para_former.errors import InputError
 from para_former.records import ABLATION
 from para_former.training.config import TrainConfig
 
@@ -27,8 +28,20 @@ CHANGES: dict[str, Callable[[TrainConfig], TrainConfig]] = {
 
 
 def changed(defaults: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
-    """(name, run) for every change that is one: a recipe that has the setting already is left out."""
+    """(name, run) for every change that is one and that a network can have.
+
+    Left out are those that the recipe has already, and those that do not fit its sizes: a stem that halves the image
+    patches of 12, say, or heads that do not divide the width.
+    """
     for name, change in CHANGES.items():
         run = change(defaults)
-        if run != defaults:
+        if run != defaults and _is_possible(run):
             yield name, replace(run, recipe=defaults.recipe + ABLATION)
+
+
+def _is_possible(run: TrainConfig) -> bool:
+    try:
+        run.network(get_spec(run.dataset, run.image_size))
+    except InputError:
+        return False
+    return True
