@@ -33,6 +33,13 @@ def test_a_change_is_worded_from_the_settings_and_beside_the_recipe(records):
     assert list(found) == ["recipe", "schedule cosine → constant", "rate 0.001 → 0.002"]
 
 
+def test_the_recipe_from_pretrained_weights_is_not_the_recipe(records):
+    before = rows(records)
+    records["start"] = helpers.training(1, 6, 90.0, recipe="shallow", schedule="cosine")
+    records["start"][0] |= {"pretrained": {"name": "other", "sha256": "0" * 64}}
+    assert rows(records)[: len(before)] == before
+
+
 def test_changed_runs_are_no_experiments(records):
     assert "ecipe shallow-ablation" not in build_markdown(records).split("## Conditions")[0]
 

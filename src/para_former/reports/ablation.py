@@ -30,9 +30,9 @@ def ablation_section(found: Sequence[Experiment], ablations: Sequence[Experiment
 
 def ablation_tables(found: Sequence[Experiment], ablations: Sequence[Experiment]) -> dict[str, Table]:
     """By title: the changed runs of one recipe on one data set beside those of the recipe itself, among `found`."""
-    tables = {}
+    scratch, tables = [each for each in found if not each.start], {}
     for key in sorted({_key(each) for each in ablations if each.measured}):
-        whole, changed = ([each for each in group if _key(each) == key] for group in (found, ablations))
+        whole, changed = ([each for each in group if _key(each) == key] for group in (scratch, ablations))
         tables["{}, {}, {} epochs, one change at a time".format(*key)] = _table(key, whole, changed)
     return tables
 
