@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from para_former.records import ABLATION
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Table
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.findings import median_ms
-from para_former.reports.tables import images_per_second, linked_accuracy, milliseconds, not_measured, signed, title
+from para_former.reports.tables import images_per_second, latency, linked_accuracy, not_measured, signed, title
 
 INTRODUCTION = (
     "Each row is the recipe with one setting changed and all others kept. Differences of less than a point may be "
@@ -50,7 +49,7 @@ def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Se
     for model in dict.fromkeys(network.model for network in networks):
         if model in own:
             rows.append(_row(own[model], "recipe", own[model]))
-        members = sorted((one for one in networks if one.model == model), key=lambda one: (one.top1, _settings(one)))
+        members = sorted((one for one in networks if one.model == model), key=lambda one: one.top1)
         rows += [_row(one, _change(one, own.get(model)), own.get(model)) for one in members]
     caption = (
         f"{title(dataset)}, {epochs} epochs of recipe {recipe}: test top-1, %, and the difference to the recipe in "
@@ -68,7 +67,7 @@ def _row(network: Network, change: str, own: Network | None) -> tuple[Cell, ...]
         linked_accuracy(network),
         Cell("–") if own is network else Cell(signed(network.top1 - own.top1)) if own else not_measured(),
         images_per_second(network),
-        Cell(milliseconds(median_ms(network))) if network.latency else not_measured(),
+        latency(network),
     )
 
 
@@ -76,19 +75,14 @@ def _change(network: Network, own: Network | None) -> str:
     """The settings that differ from the recipe's own, in the order of their names."""
     if own is None:
         return "of what, is not measured"
-    here, there = (one.runs[0].settings for one in (network, own))
-    differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-    return ", ".join(f"{_word(name)} {_value(there, name)} → {_value(here, name)}" for name in differing)
+    differences = own.runs[0].differences(network.runs[0])
+    return ", ".join(f"{_word(name)} {_value(old)} → {_value(new)}" for name, (old, new) in differences.items())
 
 
 def _word(name: str) -> str:
     return {"lr": "rate", "pool": "read-out"}.get(name, name.replace("_", " "))
 
 
-def _value(settings: dict[str, str], name: str) -> str:
-    value = json.loads(settings.get(name, "null"))
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _settings(network: Network) -> str:
-    return json.dumps(network.runs[0].settings, sort_keys=True)
+def _value(text: str) -> str:
+    value = json.loads(text)
+    return f"{value:g}" if isinstance(value, float) else str(value)

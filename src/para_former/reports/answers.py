@@ -11,7 +11,7 @@ from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network
 from para_former.reports.findings import median_ms
 from para_former.reports.fingerprint import ranked, wording
-from para_former.reports.tables import milliseconds, not_measured, signed, title
+from para_former.reports.tables import latency, milliseconds, not_measured, signed, title
 
 TOLERANCE = 1.1
 """how much larger or slower a serial network may be to count as equal in size or latency"""
@@ -112,7 +112,7 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
                     Cell(f"{title(experiment.dataset)}, {experiment.name}"),
                     Cell(network.label),
                     Cell(f"{network.parameters / 1e6:.2f}"),
-                    Cell(milliseconds(median_ms(network))) if network.latency else not_measured(),
+                    latency(network),
                     Cell(f"{network.top1:.2f}"),
                     _beside(network, no_larger),
                     _beside(network, no_slower),
@@ -141,8 +141,8 @@ def _beside(network: Network, serial: list[Network]) -> Cell:
     best = max(serial, key=lambda one: one.top1, default=None)
     if best is None:
         return not_measured()
-    latency = f", {milliseconds(median_ms(best))} ms" if best.latency else ""
-    below = f"{best.label}, {best.parameters / 1e6:.2f} M{latency}"
+    after = f", {milliseconds(median_ms(best))} ms" if best.latency else ""
+    below = f"{best.label}, {best.parameters / 1e6:.2f} M{after}"
     return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)
 
 

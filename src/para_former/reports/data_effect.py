@@ -12,7 +12,7 @@ from para_former.reports.data_plots import accuracy_against_variance, error_agai
 from para_former.reports.diversity import between_data_sets, diversity_sentences, diversity_table, find, rho
 from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Network
-from para_former.reports.findings import doubt, names
+from para_former.reports.findings import doubt, names, single_seed
 from para_former.reports.runs import Run
 from para_former.reports.series import Series, series
 from para_former.reports.tables import linked_accuracy, not_measured, signed
@@ -180,8 +180,7 @@ def _count(run: Run) -> int:
 
 
 def _seeds(found: Series) -> str:
-    single = any(each.spread is None for network in found.networks for each in found.measured(network).values())
-    return "Where a cell rests on a single seed the spread is unknown, and small differences mean nothing." * single
+    return single_seed(each for network in found.networks for each in found.measured(network).values())
 
 
 def _diversity(records: Sequence[Record]) -> Iterator[Block]:

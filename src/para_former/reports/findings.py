@@ -5,7 +5,7 @@ with a single seed the spread is unknown, and a sentence says so.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from para_former.reports import paper
@@ -118,6 +118,12 @@ def names(networks: Sequence[Network], conjunction: str = "and") -> str:
     first, *others = [network.label for network in networks]
     *middle, last = [first, *(label.removeprefix(PREFIX) for label in others)]
     return f"{', '.join(middle)} {conjunction} {last}" if middle else last
+
+
+def single_seed(networks: Iterable[Network], what: str = "cell") -> str:
+    """A warning where one of the networks was trained with one seed only; else nothing."""
+    single = any(network.spread is None for network in networks)
+    return f"Where a {what} rests on a single seed the spread is unknown, and small differences mean nothing." * single
 
 
 def median_ms(network: Network) -> float:

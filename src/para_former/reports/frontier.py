@@ -8,7 +8,7 @@ from itertools import groupby
 
 from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment
-from para_former.reports.findings import doubt
+from para_former.reports.findings import doubt, single_seed
 from para_former.reports.frontier_plot import frontier_plot
 from para_former.reports.pareto import KINDS, Point, budgets, frontier, points
 from para_former.reports.tables import (
@@ -109,8 +109,7 @@ def _training(members: Sequence[Point]) -> str:
 
 
 def _seeds(members: Sequence[Point]) -> str:
-    single = any(each.network.spread is None for each in frontier(members))
-    return "Where a network rests on a single seed the spread is unknown, and small differences mean nothing." * single
+    return single_seed((each.network for each in frontier(members)), "network")
 
 
 def _frontier_table(members: Sequence[Point]) -> Table:

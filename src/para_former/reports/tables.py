@@ -186,6 +186,11 @@ def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False
     return replace(accuracy(network, best=best), below=below, links=links)
 
 
+def latency(network: Network) -> Cell:
+    """Median milliseconds of one image."""
+    return Cell(milliseconds(network.latency["ours_ms"]["median"])) if network.latency else not_measured()
+
+
 def images_per_second(network: Network) -> Cell:
     """Images trained on in a second: the median over all epochs of its runs."""
     speeds = [epoch["images_per_second"] for run in network.runs for epoch in run.epochs.values()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from para_former.reports import paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, Network, built_shape
-from para_former.reports.findings import doubt
+from para_former.reports.findings import doubt, single_seed
 from para_former.reports.tables import linked_accuracy, not_measured, signed, title
 
 PAPERS_NETWORK = "para_former_base_12_12"
@@ -101,9 +101,8 @@ def transfer_sentences(rows: Sequence[Transfer]) -> list[str]:
     texts += [f"No more accurate from pretrained weights than from scratch: {_gains(behind)}."] if behind else []
     if any(_what_else(each) or _trained(each.experiment) != _trained(each.scratch[0]) for each in known):
         texts.append("Where more than the start differs, as a cell says, the gain is not that of the weights alone.")
-    if any(network.spread is None for each in known for network in (each.network, each.scratch[1])):
-        texts.append("Where a cell rests on a single seed the spread is unknown, and small differences mean nothing.")
-    return texts
+    texts.append(single_seed(network for each in known for network in (each.network, each.scratch[1])))
+    return [text for text in texts if text]
 
 
 def _gains(rows: Sequence[Transfer]) -> str:
