@@ -30,9 +30,9 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
 
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
     batched form as one CUDA graph per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per
-    process (0.2 s), and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over
-    branches, the last norm, the head and the logits are float32 at least. Errors: InputError for an unknown executor
-    or dtype.
+    process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum
+    over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for an unknown
+    executor or dtype.
     """
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
