@@ -57,7 +57,7 @@ class Prepared(nn.Module):
             self.last = FrozenClassReadOut(last, config, dtype, class_row)
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
-        norm = model.norm if config.pool == "cls" else model.fc_norm
+        norm = model.last_norm
         exact = torch.promote_types(dtype, torch.float32)
         head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():

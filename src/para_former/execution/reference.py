@@ -40,9 +40,8 @@ def reference(
         total = total / config.branches
     if config.merge == "residual":
         total = total - (config.branches - 1) * x
-    norm = model.norm if config.pool == "cls" else model.fc_norm
     row = total[:, 0] if config.pool == "cls" else total.mean(1)
-    row = _norm(row, norm.weight, norm.bias)
+    row = _norm(row, model.last_norm.weight, model.last_norm.bias)
     return row @ model.head.weight.T + model.head.bias if config.num_classes else row
 
 

@@ -3,8 +3,8 @@
     x -> embedding -> { branch_1, ..., branch_{n/m} } -> merge -> norm -> head
     branch_j = module_{j,m} o ... o module_{j,1}
 
-The loop in `_merged` runs over the m levels, never over the n modules: a level holds the i-th module of every branch
-and computes them together, so the number of sequential steps is m whatever n is. Source: Wang & Li 2024, Sec. 3.2.
+The loop in `forward_branches` runs over the m levels, never over the n modules: a level holds the i-th module of every
+branch and computes them together, so the sequential steps are m whatever n is. Source: Wang & Li 2024, Sec. 3.2.
 """
 
 from collections.abc import Callable
@@ -69,6 +69,11 @@ class ParaFormer(nn.Module):
         else:
             x = self._run(last, x)
         return x, inputs
+
+    @property
+    def last_norm(self) -> nn.LayerNorm:
+        """The one norm between branches and head; timm calls it `norm` before a class token, `fc_norm` after a mean."""
+        return self.norm if self.config.pool == "cls" else self.fc_norm
 
     def _class_row(self, x: Tensor) -> Tensor:
         """At depth 1, without dropout, nothing has touched the class token yet: one constant row, one query."""

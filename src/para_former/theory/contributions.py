@@ -51,10 +51,9 @@ class BranchOutputs:
         Their sum and the constant H beta + b are the logits (for merge "residual", x's own part besides).
         """
         config = self.model.config
-        norm = self.model.norm if config.pool == "cls" else self.model.fc_norm
         scale = reciprocal_deviation(self.merged(range(config.branches)))
         rows = self.rows / (config.branches if config.merge == "mean" else 1)
-        centred = (rows - rows.mean(-1, keepdim=True)) * scale[:, None] * norm.weight
+        centred = (rows - rows.mean(-1, keepdim=True)) * scale[:, None] * self.model.last_norm.weight
         return centred @ self.model.head.weight.T
 
 

@@ -84,7 +84,7 @@ def read_out_form(model: ParaFormer, scale: Float[Tensor, " batch"]) -> Affine:
     """Merged rows -> logits: mean of the rows (of one row: itself), the last norm, the head; [batch] leads."""
     config = model.config
     rows = 1 if config.pool == "cls" else config.tokens
-    norm = model.norm if config.pool == "cls" else model.fc_norm
+    norm = model.last_norm
     weight, bias = _head(model.head, config, norm.weight.detach())
     linear = (
         Features(weight @ centred(norm.weight.detach()), 1)
