@@ -18,7 +18,6 @@ class PowerLaw:
     """of b, from the residuals; None for three points, whose one degree of freedom says nothing"""
     r2: float | None
     """share of the variance of log error that the line explains; None where there is none"""
-    points: int
 
     def __call__(self, n: int) -> float:
         return self.a * n**-self.b
@@ -48,5 +47,4 @@ def power_law(errors: Mapping[int, float]) -> PowerLaw | None:
         b=-slope,
         standard_error=math.sqrt(residual / (count - 2) / spread) if count > LEAST else None,
         r2=1 - residual / total if total else None,
-        points=count,
     )

@@ -30,6 +30,8 @@ SPREAD = 8.0
 """standard deviation of random W, for points in [-1, 1]^n: ridges of a width around 1/8"""
 RIDGE = 1e-8
 """added to the normal equations' diagonal, relative to its mean"""
+RATE = 0.05
+"""Adam's step, falling to zero as a cosine"""
 
 
 class Approximator(nn.Module):
@@ -38,12 +40,10 @@ class Approximator(nn.Module):
     The k outputs share the N sigmas, where the paper gives each output its own W and theta.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, terms: int, sigma: str = "sigmoid", seed: int = 0, spread: float = SPREAD
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, terms: int, sigma: str = "sigmoid", seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        weight = spread * torch.randn(terms, inputs, generator=generator, dtype=torch.float64)
+        weight = SPREAD * torch.randn(terms, inputs, generator=generator, dtype=torch.float64)
         centres = 2 * torch.rand(terms, inputs, generator=generator, dtype=torch.float64) - 1
         self.sigma = SIGMAS[sigma]
         self.weight = nn.Parameter(weight)
@@ -62,13 +62,13 @@ class Approximator(nn.Module):
         self.alpha.copy_(torch.linalg.solve(gram, hidden.T @ values))
 
 
-def fit(model: Approximator, x: Points, values: Values, how: Fit, steps: int = 300, rate: float = 0.05) -> None:
-    """Fit `model` to `values` at `x`, in place. `rate` is Adam's step, falling to zero as a cosine."""
+def fit(model: Approximator, x: Points, values: Values, how: Fit, steps: int = 300) -> None:
+    """Fit `model` to `values` at `x`, in place."""
     model.solve_alpha(x, values)
     if how == "output":
         return
     best = _snapshot(model, x, values)
-    optimizer = torch.optim.Adam([model.weight, model.theta], lr=rate)
+    optimizer = torch.optim.Adam([model.weight, model.theta], lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(1, steps + 1):
         optimizer.zero_grad()
