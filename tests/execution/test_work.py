@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from para_former.bench.peers import serial_vit
 from para_former.execution import prepare
-from para_former.execution.steps import launches, operations, weights
+from para_former.execution.steps import weights
 from para_former.execution.work import IDLE_MODULES, work
 from tests.execution.constants import CPU, GPU
 from tests.networks import images_for, small_network
@@ -22,6 +22,14 @@ def counted(network, images):
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.inference_mode():
         network(images)
     return counter.get_total_flops()
+
+
+def operations(steps):
+    return sum(step.times * step.operations for step in steps)
+
+
+def launches(steps):
+    return sum(step.times * step.launches for step in steps)
 
 
 def planned(model, batch, way):

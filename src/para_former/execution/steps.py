@@ -35,19 +35,9 @@ class Step:
         return 2 * self.products * self.rows * self.inputs * self.outputs
 
 
-def operations(steps: Iterable[Step]) -> int:
-    """Multiplications and additions of all products."""
-    return sum(step.times * step.operations for step in steps)
-
-
 def weights(steps: Iterable[Step]) -> int:
     """Numbers of weights that products read, each once."""
     return sum(step.times * step.weights for step in steps)
-
-
-def launches(steps: Iterable[Step]) -> int:
-    """Calls, or kernels of a GPU."""
-    return sum(step.times * step.launches for step in steps)
 
 
 def linear(part: str, branches: int, rows: int, inputs: int, outputs: int) -> Step:
