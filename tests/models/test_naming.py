@@ -8,7 +8,8 @@ import torch
 from timm.models._manipulate import group_parameters
 
 import para_former as pf
-from para_former.models import PAPER_NETWORKS, model_config
+from para_former.models import model_config
+from para_former.reports import paper
 
 NAMES = ["para_former_1_6", "para_former_6_6", "para_former_small_2_6"]
 
@@ -42,7 +43,7 @@ def test_a_depth_that_does_not_divide_the_layers_is_refused_with_the_name():
 
 def test_timm_lists_every_network_of_the_paper():
     listed = timm.list_models("para_former_*")
-    assert {f"para_former_{depth}_{layers}" for depth, layers in PAPER_NETWORKS} <= set(listed)
+    assert {f"para_former_{depth}_{layers}" for depth, layers in paper.NETWORKS} <= set(listed)
 
 
 @pytest.mark.parametrize("name", NAMES)

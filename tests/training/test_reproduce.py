@@ -9,8 +9,8 @@ from rich.console import Console
 
 from para_former.data import get_spec
 from para_former.errors import InputError
-from para_former.models import PAPER_NETWORKS
 from para_former.records import SHAPE, read_records, write_records
+from para_former.reports import paper
 from para_former.training.ablation import CHANGES
 from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.fingerprint import RANDAUGMENT, RESIDUALS, SCHEDULES, SIZES
@@ -59,7 +59,7 @@ def test_a_network_of_another_size_has_its_size_in_front():
 
 
 def test_both_tables_together_are_the_networks_of_the_paper():
-    assert list(PAPER_NETWORKS) == TABLE_2 + TABLE_3
+    assert list(paper.NETWORKS) == TABLE_2 + TABLE_3
 
 
 def test_other_epochs_or_another_recipe_never_share_a_folder():

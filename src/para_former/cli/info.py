@@ -9,9 +9,10 @@ from rich.table import Table
 from para_former.cli.parsing import parse
 from para_former.data import SPECS, DatasetSpec, locate
 from para_former.errors import InputError
-from para_former.models import PAPER_NETWORKS, model_config
+from para_former.models import model_config
 from para_former.models.naming import SIZES
 from para_former.records import Record, environment
+from para_former.reports import paper
 from para_former.training.run import parameters_of
 
 
@@ -22,7 +23,7 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> Record:
     parse(Options, arguments, "info")
-    networks = [_network(f"para_former_{depth}_{layers}") for depth, layers in PAPER_NETWORKS]
+    networks = [_network(f"para_former_{depth}_{layers}") for depth, layers in paper.NETWORKS]
     datasets = [
         {
             "name": spec.name,

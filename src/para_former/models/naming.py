@@ -15,7 +15,6 @@ from para_former.models.config import ModelConfig
 from para_former.models.para_former import ParaFormer
 
 SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12)}  # width, heads: ViT's (Touvron et al. 2021, Table 1)
-PAPER_NETWORKS = ((1, 1), (1, 6), (1, 12), (1, 24), (6, 6), (2, 24), (3, 24), (6, 24))  # Tables 2 and 3
 TIMM_LAYERS = (1, 2, 3, 6, 12, 24)
 
 __all__ = ["create_model", "model_config"]

@@ -20,9 +20,9 @@ from para_former.bench import measure_latency
 from para_former.bench.points import flops
 from para_former.data import get_spec
 from para_former.errors import InputError
-from para_former.models import PAPER_NETWORKS
 from para_former.models.naming import SIZES
 from para_former.records import ABLATION, FINGERPRINT, SHAPE, append_record, read_records, shape
+from para_former.reports import paper
 from para_former.training.ablation import changed
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
@@ -31,7 +31,7 @@ from para_former.training.fingerprint import variants
 from para_former.training.loop import train
 from para_former.training.run import RECORD_FILE, is_finished, load_data, pick_device
 
-TABLES = {"2": PAPER_NETWORKS[:4], "3": PAPER_NETWORKS[4:], "2+3": PAPER_NETWORKS}
+TABLES = {"2": paper.NETWORKS[:4], "3": paper.NETWORKS[4:], "2+3": paper.NETWORKS}
 LATENCY_FILE = "latency.jsonl"
 
 
