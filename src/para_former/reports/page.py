@@ -1,7 +1,8 @@
 """The report: every experiment found in a set of records, as an HTML page and as Markdown, and their way to the disk.
 
-Order and wording of the sections live here; numbers come from `experiments`, cells from `tables`, sentences from
-`findings`, drawings from `plots`. The page depends on the records alone: the same records give the same bytes.
+The order of all sections and the wording of those on one data set live here; numbers come from `experiments`, cells
+from `tables`, sentences from `findings`, drawings from `plots`. The page depends on the records alone: the same records
+give the same bytes.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Record lines of training and timing, checked, and put together as runs; nothing is compared or averaged here."""
+"""Record lines of training and timing, checked, and put together as runs; no accuracy is compared or averaged here."""
 
 import json
 from collections.abc import Mapping

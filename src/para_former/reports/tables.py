@@ -1,6 +1,7 @@
 """The tables of a report: cells from experiments and records. A cell without a record behind it reads `not measured`.
 
-Numbers are formatted here and nowhere else; how a table looks is `document.py`, what it means is `findings.py`.
+How numbers are written that several tables have is here too; how a table looks is `document.py`, what it means is
+`findings.py`.
 """
 
 import json

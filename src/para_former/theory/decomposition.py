@@ -110,7 +110,10 @@ class Decomposition:
 
 @torch.no_grad()
 def decompose(model: ParaFormer, images: Images) -> Decomposition:
-    """The form of `model`, as it is in evaluation mode, at each of the images; use float64 to check identities."""
+    """The form of `model` at each of the images; use float64 to check identities.
+
+    Errors: InputError for a network in training mode.
+    """
     config, found = model.config, coefficients(model, images)
     affine, bias, terms = None, 0.0, []
     for level, numbers in zip(model.levels, found.levels, strict=True):
