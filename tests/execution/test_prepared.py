@@ -75,6 +75,15 @@ def test_low_precision_stays_near_and_gives_float32(depth, pool, stem, dtype, to
         assert ((found - expected).abs().max() / expected.abs().max()).item() < tolerance
 
 
+@pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_prepared_network_is_wholly_on_the_device_of_its_model(depth, pool, stem):
+    """"meta" stands for a GPU: PyTorch refuses to mix it with the CPU in one product just the same."""
+    prepared = pf.prepare(small_network(torch.float32, depth=depth, pool=pool, stem=stem).to("meta"), "batched")
+    assert {buffer.device.type for buffer in prepared.buffers()} == {"meta"}
+    assert prepared(torch.zeros(3, 3, 8, 8, device="meta")).shape == (3, 5)
+
+
 def test_the_sum_over_branches_is_float32_where_bf16_would_lose_it():
     """256 equal branches: in bf16 a running sum of equal terms stops growing at 256 times the last bit kept."""
     model = small_network(layers=1)

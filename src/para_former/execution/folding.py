@@ -12,7 +12,6 @@ block of branches is a contiguous slice, and side by side along the outputs with
 `frozen.py`.
 """
 
-import torch
 from torch import Tensor
 
 from para_former.models.config import ModelConfig
@@ -91,8 +90,8 @@ def _after_attention(level: Level) -> Tensors:
         "fc1_bias": fc1_bias,
         "fc2_weight": fc2.weight,
         "fc2_bias": fc2.bias,
-        "ones": torch.ones(width),
-        "zeros": torch.zeros(width),
+        "ones": proj.weight.new_ones(width),
+        "zeros": proj.weight.new_zeros(width),
     }
     if level.residual == "normed":  # then a module adds to gamma x_hat + beta, which no product absorbs
         for number, norm in enumerate((level.norm1, level.norm2), start=1):
