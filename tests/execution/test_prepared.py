@@ -24,6 +24,14 @@ def test_every_executor_equals_the_loop(depth, pool, merge, residual):
             assert largest_error(pf.prepare(model, executor)(images), expected) < TOLERANCE, executor
 
 
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_no_images_give_no_logits(depth, pool):
+    model = small_network(depth=depth, pool=pool)
+    for executor in EXECUTORS:
+        assert pf.prepare(model, executor)(images_for(model, 0)).shape == (0, 5), executor
+
+
 @pytest.mark.parametrize("fields", [{"pool": "cls"}, {"pool": "mean"}, {"stem": "conv", "image_size": 16}])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_the_comparison_can_fail(depth, fields):

@@ -54,7 +54,7 @@ def branches_per_block(
     on_gpu: bool,
 ) -> int:
     """Branches in one block out of `count`, for so many images of the batch and, of a CPU, threads and limits."""
-    batch = batch if isinstance(batch, int) else 1  # exported with an open batch: planned for one image
+    batch = max(1, batch) if isinstance(batch, int) else 1  # none, or an open batch: planned for one image
     if executor == "loop":
         return 1
     if executor != "auto" or on_gpu:
