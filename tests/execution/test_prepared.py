@@ -83,10 +83,23 @@ def test_low_precision_stays_near_and_gives_float32(depth, pool, stem, dtype, to
         assert ((found - expected).abs().max() / expected.abs().max()).item() < tolerance
 
 
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_a_prepared_network_that_is_cast_is_one_prepared_so(pool, dtype):
+    model = small_network(torch.float32, pool=pool)
+    images = images_for(model)
+    asked, cast = pf.prepare(model, dtype=dtype), pf.prepare(model).to(dtype)
+    assert cast.dtype == dtype
+    assert {name: buffer.dtype for name, buffer in cast.named_buffers()} == {
+        name: buffer.dtype for name, buffer in asked.named_buffers()
+    }
+    assert largest_error(cast(images), asked(images)) < 2e-2
+
+
 @pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_prepared_network_is_wholly_on_the_device_of_its_model(depth, pool, stem):
-    """"meta" stands for a GPU: PyTorch refuses to mix it with the CPU in one product just the same."""
+    """ "meta" stands for a GPU: PyTorch refuses to mix it with the CPU in one product just the same."""
     prepared = pf.prepare(small_network(torch.float32, depth=depth, pool=pool, stem=stem).to("meta"), "batched")
     assert {buffer.device.type for buffer in prepared.buffers()} == {"meta"}
     assert prepared(torch.zeros(3, 3, 8, 8, device="meta")).shape == (3, 5)

@@ -48,7 +48,7 @@ class Prepared(nn.Module):
     def __init__(self, model: ParaFormer, executor: Executor, dtype: torch.dtype) -> None:
         super().__init__()
         config = self.config = model.config
-        self.executor, self.dtype = executor, dtype
+        self.executor = executor
         self.embed = FrozenEmbedding(model.embed, dtype)
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
@@ -58,10 +58,9 @@ class Prepared(nn.Module):
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.last_norm
-        exact = torch.promote_types(dtype, torch.float32)
         head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
-            self.register_buffer(name, tensor.detach().to(exact, copy=True))
+            self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
         self._graphs = GraphCache(self._compute)
         self._plan()
         self.eval()
@@ -114,12 +113,23 @@ class Prepared(nn.Module):
         """What blocks are chosen by, as plain numbers: a traced call must find them, not measure them."""
         self.threads, self.limits = torch.get_num_threads(), None
         weight = self.embed.weight
+        self.dtype = weight.dtype
         if weight.device.type == "cpu" and limits_matter(self.executor, self.config, self.threads):
-            self.limits = measure_block_limits(self.threads, weight.dtype)
+            self.limits = measure_block_limits(self.threads, self.dtype)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
-        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors, the plan is another device's."""
+        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors, the plan is another device's.
+
+        The last norm and the head stay float32 at least, as `prepare` makes them.
+        """
         self._graphs.clear()
         super()._apply(fn, recurse)
+        for name, tensor in list(self.named_buffers(recurse=False)):
+            setattr(self, name, tensor.to(_exact(tensor.dtype)))
         self._plan()
         return self
+
+
+def _exact(dtype: torch.dtype) -> torch.dtype:
+    """Of the sum over branches and what follows it: float32 at least."""
+    return torch.promote_types(dtype, torch.float32)
