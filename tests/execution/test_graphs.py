@@ -1,8 +1,18 @@
 """The cache of recorded graphs, with a recorder that needs no GPU: lazy, bounded, and told when it cannot record."""
 
+import contextlib
+import copy
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import MagicMock
+
+import pytest
 import torch
 
-from para_former.execution.graphs import GraphCache
+import para_former as pf
+from para_former.execution.graphs import GraphCache, record_cuda_graph
+from tests.networks import images_for, small_network
 
 
 class Recorder:
@@ -48,3 +58,45 @@ def test_what_cannot_be_recorded_is_computed_and_the_reason_kept():
     assert torch.equal(graphs(torch.ones(2), 3), torch.full((2,), 3.0))
     assert graphs.fallback == "no room"
     assert len(graphs) == 0
+
+
+def test_calls_from_two_threads_do_not_meet_in_a_graph():
+    both = threading.Barrier(2, timeout=0.2)  # s; broken unless two threads wait at once
+
+    def replay(images):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait()
+            raise AssertionError("two threads replayed one graph")
+        return images
+
+    graphs = GraphCache(lambda images, count: images, lambda *_: replay)
+    with ThreadPoolExecutor(2) as pool:
+        for result in [pool.submit(graphs, torch.ones(1), 1) for _ in range(2)]:
+            result.result()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copied_network_replays_no_graph_of_the_first(copied):
+    model = small_network()
+    images, prepared = images_for(model), pf.prepare(model, "graphed")
+    before = prepared(images)
+    prepared._graphs._replays[images.shape, images.dtype, images.device, 6] = lambda images: images  # a recorded one
+    other = copied(prepared)
+    other.head_bias += 1
+    assert torch.allclose(other(images), before + 1)
+
+
+def test_what_is_recorded_in_inference_mode_is_replayed_outside(monkeypatch):
+    """CUDA stands still here: only the tensor that every replay copies its images to is real."""
+    for name in ("Stream", "current_stream", "stream", "CUDAGraph", "graph"):
+        monkeypatch.setattr(torch.cuda, name, MagicMock())
+
+    class OnGPU(torch.Tensor):
+        is_cuda = True
+
+    images = torch.ones(2)
+    with torch.inference_mode():
+        replay = record_cuda_graph(lambda still: still[:], torch.ones(2).as_subclass(OnGPU))
+    assert torch.equal(replay(2 * images), 2 * images)
+    with torch.inference_mode():
+        assert torch.equal(replay(3 * images), 3 * images)

@@ -1,11 +1,13 @@
 """One CUDA graph per input shape: the whole forward pass is recorded once and replayed with a single launch.
 
 Recording is lazy (the first call of a shape), and bounded: beyond `LIMIT` shapes the one not used for longest goes,
-with its memory. Where recording is impossible the call goes on without a graph, and `fallback` says why.
+with its memory. Where recording is impossible the call goes on without a graph, and `fallback` says why. A graph has
+one place for its images and one for its logits, so calls from several Python threads wait for one another.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -28,8 +30,13 @@ class GraphCache:
         self.compute, self.record, self.limit = compute, record or record_cuda_graph, limit
         self.fallback: str | None = None
         self._replays: OrderedDict[tuple, Replay] = OrderedDict()
+        self._lock = Lock()
 
     def __call__(self, images: Tensor, count: int) -> Tensor:
+        with self._lock:
+            return self._replay(images, count)
+
+    def _replay(self, images: Tensor, count: int) -> Tensor:
         key = (images.shape, images.dtype, images.device, count)
         if key not in self._replays:
             try:
@@ -49,13 +56,18 @@ class GraphCache:
     def __len__(self) -> int:
         return len(self._replays)
 
+    def __reduce__(self) -> tuple:
+        """A copy, deep or pickled, starts empty: graphs point at the tensors of the network they were recorded from."""
+        return GraphCache, (self.compute, self.record, self.limit)
+
 
 @torch.no_grad()
 def record_cuda_graph(function: Callable[[Tensor], Tensor], images: Tensor) -> Replay:
     """`function` on inputs like `images` as a graph. RuntimeError where there is no CUDA device or it cannot record."""
     if not images.is_cuda:
         raise RuntimeError(f"a CUDA graph needs images on a CUDA device, found {images.device}")
-    still = images.clone()
+    with torch.inference_mode(False):  # else no call outside inference mode could put its images there
+        still = images.clone()
     stream = torch.cuda.Stream(images.device)
     stream.wait_stream(torch.cuda.current_stream(images.device))
     with torch.cuda.stream(stream):
