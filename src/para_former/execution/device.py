@@ -4,6 +4,7 @@ They are measured by `calibration.py`, or read from a file that was written on a
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
@@ -58,7 +59,7 @@ class DeviceConstants:
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> "DeviceConstants":
-        """Errors: InputError where fields are missing, unknown or not positive."""
+        """Errors: InputError where fields are missing or unknown, numbers not above 0 and finite, or sizes unsorted."""
         expected = {field.name for field in fields(cls)}
         if found := expected.symmetric_difference(values):
             raise InputError(f"expected the fields {', '.join(sorted(expected))}; at odds: {', '.join(sorted(found))}")
@@ -71,12 +72,15 @@ class DeviceConstants:
                 values[name] = tuple((int(size), float(rate)) for size, rate in values[name])
             values |= {name: float(values[name]) for name in SCALARS}
             values["lanes"] = int(values["lanes"])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"expected numbers and lists of (size, rate): {error}") from None
         numbers = [values["lanes"], *(values[name] for name in SCALARS)]
         numbers += [number for name in CURVES for point in values[name] for number in point]
-        if not all(values[name] for name in CURVES) or not min(numbers) > 0:
-            raise InputError("expected rates, sizes and costs above 0")
+        if not all(values[name] for name in CURVES) or not all(0 < number < math.inf for number in numbers):
+            raise InputError("expected finite rates, sizes and costs above 0")
+        for name in CURVES:
+            if any(size >= following for (size, _), (following, _) in pairwise(values[name])):
+                raise InputError(f"{name}: expected ascending sizes, found {[size for size, _ in values[name]]}")
         return cls(**values)
 
 

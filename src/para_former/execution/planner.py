@@ -14,6 +14,7 @@ call, which is in rate(rows); passes over more than the cache holds go at memory
 bare products and passes (`calibration.py`), never on a network. How well this predicts: `docs/planner.md`.
 """
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -80,9 +81,9 @@ def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch:
 
     Width, image, read-out and the rest are those of `sizes`. In the order of more layers first, then of more depth:
     accuracy grows with both, and at equal layers with depth (Wang & Li 2024, Tables 2 and 3). How much accuracy, only
-    records of training say. Errors: InputError for a budget that is not above 0.
+    records of training say. Errors: InputError for a budget that is not a number above 0.
     """
-    if not budget_ms > 0:
+    if not 0 < budget_ms < math.inf:
         raise InputError(f"budget_ms: expected a number above 0, found {budget_ms}")
     candidates = []
     for depth in DEPTHS:
