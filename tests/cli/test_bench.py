@@ -89,7 +89,9 @@ def test_without_a_gpu_its_suite_says_so_and_how_to_run_it(bench, files, argumen
     assert json.loads(bench(*arguments, "--json").out)["not_measured"] == "no CUDA device"
 
 
-@pytest.mark.parametrize("argument", ["--threads=0", "--suite=all", "--device=tpu"])
-def test_bad_arguments_are_told_in_one_line(bench, argument):
-    code, out, err = bench(argument)
+@pytest.mark.parametrize(
+    "argument", ["--threads=0", "--suite=all", "--device=tpu", "--seconds-per-point=-1", "--seconds-per-point=nan"]
+)
+def test_bad_arguments_are_told_in_one_line(run, argument):
+    code, out, err = run("bench", argument)
     assert (code, out) == (2, "") and err.count("\n") == 1

@@ -47,6 +47,8 @@ def run(arguments: list[str], console: Console) -> Record:
     command = f"para-former bench {shlex.join(arguments)}".strip()
     if options.threads is not None and options.threads < 1:
         raise InputError(f"threads: expected at least 1, found {options.threads}")
+    if not options.seconds_per_point >= 0:
+        raise InputError(f"seconds_per_point: expected at least 0, found {options.seconds_per_point}")
     device = pick_device(("auto" if options.suite == "gpu" else "cpu") if options.device == "auto" else options.device)
     if options.suite == "gpu" and device.type != "cuda":
         console.print(f"not measured: no CUDA device; on a machine that has one: {command}")
