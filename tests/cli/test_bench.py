@@ -55,6 +55,8 @@ def test_a_row_shows_times_ratio_and_error(bench):
     for value in (f"{serial['ms']['median']:.3f}", f"stacked {stacked['ms']['median']:.3f}"):
         assert value in shown
     assert "{median:.2f} ({q1:.2f} to {q3:.2f})".format(**stacked["ratio"]) in shown
+    slow = [{**each, "ms": {**each["ms"], "median": 12345.678}} for each in (serial, stacked)]
+    assert "serial 12345.678 " in row({**record, "contenders": [slow[0], {**slow[1], "name": "prepared"}]})
     assert row({**record, "contenders": []}).count("–") == 4
     assert row({**record, "contenders": [{**stacked, "ratio": None}]}).count("–") == 2
 

@@ -19,7 +19,7 @@ from para_former.reports import write_report
 from para_former.training.run import pick_device
 
 OURS = ("prepared", "stacked")  # a line shows the first of them that was measured
-ROW = "{:<8}{:<6}{:<11}{:<10}{:>6}{:>6}{:>7}{:>18}{:>18}  {:<26}{:>8}"
+ROW = "{:<8}{:<6}{:<11}{:<10}{:>6}{:>6}{:>7}{:>18} {:>18}  {:<26}{:>8}"
 HEADER = ROW.format(
     *("network", "pool", "mode", "dtype", "width", "batch", "tokens"),
     *("baseline, ms", "ours, ms", "ratio (quartiles)", "error"),
