@@ -9,6 +9,7 @@ from para_former.bench import run
 from para_former.bench.contenders import CONTENDERS, Contender
 from para_former.bench.points import Point
 from para_former.bench.run import measure, run_suite
+from para_former.errors import InputError
 from para_former.records import append_record, read_records
 
 CPU = torch.device("cpu")
@@ -60,12 +61,26 @@ def test_a_measured_point_is_not_measured_again(tmp_path, monkeypatch):
     assert measured == points[1:] and read_records(path) == records and records[0] == kept
 
 
-@pytest.mark.parametrize("change", [{"threads": 99}, {"device": "cuda"}, {"depth": 2}, {"dtype": "bfloat16"}])
+OTHER_MACHINE = {"environment": {"hardware": {"cpu": "abacus", "cores": 10, "machine": "wood"}}}
+
+
+@pytest.mark.parametrize(
+    "change", [{"threads": 99}, {"device": "cuda"}, {"depth": 2}, {"dtype": "bfloat16"}, OTHER_MACHINE]
+)
 def test_a_record_of_other_conditions_does_not_count(tmp_path, change):
     path, (point,) = tmp_path / "bench.jsonl", [Point(**TINY)]
     append_record(path, measure(point, suite="mine", device=CPU, seconds=0.0) | change)
     list(run_suite("mine", [point], path, device=CPU, seconds=0.0))
     assert len(read_records(path)) == 2
+
+
+@pytest.mark.parametrize("name", ["baseline", "contenders", "not_measured", "environment"])
+def test_a_record_that_is_not_whole_is_refused_by_file_and_field(tmp_path, name):
+    path, point = tmp_path / "bench.jsonl", Point(**TINY)
+    whole = point.setting | {"kind": "bench", "baseline": "serial", "contenders": [], "not_measured": {}}
+    append_record(path, {key: value for key, value in (whole | OTHER_MACHINE).items() if key != name})
+    with pytest.raises(InputError, match=rf"bench\.jsonl: expected '{name}' in every bench line"):
+        next(run_suite("mine", [point], path, device=CPU))
 
 
 def test_a_contender_that_fails_is_recorded_with_its_reason(broken):

@@ -1,5 +1,6 @@
 """From points to records: each is measured once and written at once, so that a suite can be stopped at any moment."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,19 +12,27 @@ from para_former.bench.memory import peak_of_step
 from para_former.bench.points import Point
 from para_former.bench.tasks import Inference, Training
 from para_former.bench.timing import ratio, summarize
+from para_former.errors import InputError
 from para_former.records import Record, append_record, read_records
 
 SECONDS = 3.0  # of timing for one point
+SHOWN = ("baseline", "contenders", "not_measured", "environment")  # of a record, beside its setting
 
 
 def run_suite(
     suite: str, points: Iterable[Point], path: Path, *, device: torch.device, seconds: float = SECONDS
 ) -> Iterator[Record]:
-    """The record of every point in turn: as it stands in the file at `path`, or measured now and added there."""
-    measured = read_records(path) if path.exists() else []
-    known = {_key(record): record for record in measured if record.get("kind") == "bench"}
+    """The record of every point in turn: as it stands in the file at `path`, or measured now and added there.
+
+    Errors: InputError for a file whose records are not whole.
+    """
+    measured = [record for record in read_records(path) if record.get("kind") == "bench"] if path.exists() else []
+    for missing in (name for record in measured for name in SHOWN if name not in record):
+        raise InputError(f"{path}: expected {missing!r} in every bench line, found one without it")
+    known = {_key(record): record for record in measured}
+    here = _place(device) | {"environment": conditions(device)}
     for point in points:
-        record = known.get(_key(point.setting | _place(device)))
+        record = known.get(_key(point.setting | here))
         if record is None:
             record = measure(point, suite=suite, device=device, seconds=seconds)
             append_record(path, record)
@@ -64,6 +73,7 @@ def _place(device: torch.device) -> Record:
     return {"device": device.type, "threads": torch.get_num_threads()}
 
 
-def _key(record: Record) -> tuple[object, ...]:
-    """What a point is measured once for: all of its setting, on one kind of device with so many threads."""
-    return tuple(record.get(name) for name in (*Point().setting, "device", "threads"))
+def _key(record: Record) -> str:
+    """What a point is measured once for: all of its setting, on one machine's device with so many threads."""
+    setting = [record.get(name) for name in (*Point().setting, "device", "threads")]
+    return json.dumps([setting, record["environment"].get("hardware")], sort_keys=True)
