@@ -47,7 +47,7 @@ def test_a_row_has_every_correlation_its_interval_and_the_record():
     records = {"theory.jsonl": [study(background=BELOW, foreground_background=ABOVE)]}
     line = next(line for line in build_markdown(records, "../").split("\n") if line.startswith("| Para-F-1-6, Flower"))
     cells = line.strip("| ").split(" | ")
-    assert cells[0].endswith("[record](../theory.jsonl)")
+    assert cells[0].endswith("seed) [0](../theory.jsonl)")
     texts = [cell.replace("\xa0", " ") for cell in cells[3:]]
     around = "+0.10 (−0.10 to +0.30)"
     assert texts == [around, around, "−0.40 (−0.60 to −0.20)", around, around, "+0.50 (+0.30 to +0.70)", around]
@@ -101,7 +101,7 @@ def test_the_most_accurate_run_of_a_data_set_is_drawn_and_all_stand_in_the_table
     assert page.count("<svg") == 2
     text = helpers.Page(page).text.replace("\xa0", " ")
     assert text.count("variance of its background. Para-F-1-6, Flowers-102: rho −0.77") == 1
-    assert all(f"seed {seed}, record" in text for seed in range(3))
+    assert all(f"seed {seed}" in text for seed in range(3))
     assert "The theory" not in text and "learn from part" not in text
     assert page == build_page({"theory.jsonl": records})
 

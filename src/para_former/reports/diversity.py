@@ -28,10 +28,10 @@ def diversity_table(records: Sequence[Record]) -> Table:
     rows = []
     for record in records:
         measures = record["measures"]
-        run = f"{record['epochs']} epochs of {record['recipe']}, seed {record['seed']},"
+        run = f"{record['epochs']} epochs of {record['recipe']}, seed"
         rows.append(
             (
-                Cell(name_of(record), below=run, links=(("record", record["path"]),)),
+                Cell(name_of(record), below=run, links=((str(record["seed"]), record["path"]),)),
                 *(Cell(f"{_mean(measures[name]):.4f}") for name in ("background", "foreground")),
                 *(_correlation(find(record, of, "top1", fixed)) for of, fixed in COLUMNS),
             )
