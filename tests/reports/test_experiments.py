@@ -116,6 +116,19 @@ def test_a_latency_belongs_to_networks_of_its_own_shape(change):
     assert times() == [2.0, 1.0]
 
 
+def test_a_network_without_a_run_is_timed_in_the_shape_of_the_networks_beside_it():
+    trained, timings = helpers.training(1, 6), [helpers.latency_line(1, 24, ours=3.0)]
+    records = {"a": trained, "b": timings}
+    trained[0]["model_config"] |= {"stem": "conv", "heads": 12}
+    assert network(grouped(records)[0], "Para-F-1-24").latency is None
+    timings.append(helpers.latency_line(1, 24, ours=2.0, stem="conv", heads=12))
+    assert network(grouped(records)[0], "Para-F-1-24").latency["ours_ms"]["median"] == 2.0
+    small, large = helpers.training(1, 6), helpers.training(1, 6, seed=1)
+    large[0] |= {"model": "para_former_base_1_6", "model_config": {**large[0]["model_config"], "width": 768}}
+    (experiment,) = grouped({"small": small, "large": large, "b": timings})
+    assert network(experiment, "Para-F-1-24").latency["ours_ms"]["median"] == 3.0
+
+
 def test_settings_that_differ_between_models_do_not_tear_a_table_apart():
     (experiment,) = grouped({"a": helpers.training(1, 6, lr=0.1), "b": helpers.training(1, 12, lr=0.2)})
     assert experiment.variant == "" and len(experiment.measured) == 2

@@ -35,7 +35,7 @@ class Network:
     @property
     def family(self) -> str:
         """The name without the shape: networks of one family differ in depth and layers alone."""
-        return self.model.replace(f"{self.depth}_{self.layers}", "", 1) if self.model.startswith(OURS) else self.model
+        return _family(self.model, self.depth, self.layers)
 
     @property
     def tested(self) -> tuple[Run, ...]:
@@ -135,6 +135,10 @@ def network_label(model: str, depth: int, layers: int) -> str:
     return f"Para-F-{depth}-{layers} {model.removeprefix(OURS).replace(f'{depth}_{layers}', '', 1).strip('_')}".strip()
 
 
+def _family(model: str, depth: int, layers: int) -> str:
+    return model.replace(f"{depth}_{layers}", "", 1) if model.startswith(OURS) else model
+
+
 def _experiment(
     dataset: str, recipe: str, epochs: int, start: str, variant: str, runs: list[Run], latencies: list[Record]
 ) -> Experiment:
@@ -143,6 +147,7 @@ def _experiment(
     expected = () if start else paper.NETWORKS
     by_model: dict[tuple, list[Run]] = {(m, n, f"para_former_{m}_{n}"): [] for m, n in expected}
     by_model |= _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
+    by_family = _grouped(runs, lambda run: _family(run.line["model"], run.line["depth"], run.line["layers"]))
     networks = [
         Network(
             model=model,
@@ -150,7 +155,9 @@ def _experiment(
             layers=layers,
             paper_top1=published.get((depth, layers)) if model.startswith(OURS) else None,
             runs=tuple(by_model[depth, layers, model]),
-            latency=_latency(model, by_model[depth, layers, model], timings),
+            latency=_latency(
+                model, by_model[depth, layers, model] or by_family.get(_family(model, depth, layers), []), timings
+            ),
         )
         for depth, layers, model in sorted(by_model, key=_network_order)
     ]
@@ -199,9 +206,13 @@ def _comparable(latencies: list[Record]) -> list[Record]:
 
 
 def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | None:
-    """The comparison for this network that is least favourable to us, where several were measured."""
-    built = built_shape(runs[0].line["model_config"]) if runs else None
-    fitting = [each for each in latencies if each["model"] == model and built in (None, shape(each))]
+    """The comparison for this network that is least favourable to us, where several were measured.
+
+    `runs` tell how it is built: its own, or for a network that was not trained those of its family beside it.
+    """
+    built = [built_shape(run.line["model_config"]) for run in runs]
+    timed = [each for each in latencies if each["model"] == model]
+    fitting = [each for each in timed if all(one in (None, shape(each)) for one in built)]
     return min(fitting, key=lambda each: (each["ratio"]["median"], json.dumps(each, sort_keys=True)), default=None)
 
 

@@ -51,7 +51,7 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
         f"Table {number} of the paper ({paper.EPOCHS} epochs, seeds not given) and ours: test top-1, %, after the last "
         "epoch, mean ± sample standard deviation over seeds; below it the distance to the paper in points, the epochs, "
         "the recipe, and the record of each seed. Measured: with the paper's most likely settings. Modern: with a "
-        "recipe of ours that goes further in the same time, from patches; the number of heads may be another."
+        "recipe of ours, from patches; epochs and the number of heads may be others."
     )
     return Table(caption, columns, frozenset(columns[1:]), tuple(rows))
 
