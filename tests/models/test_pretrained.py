@@ -155,3 +155,15 @@ def test_a_serial_folder_of_ours_may_be_cut_into_branches(tmp_path):
     pf.save(model, tmp_path / "run")
     cut = with_weights(tmp_path / "run", replace(model.config, depth=2))
     assert torch.equal(cut.levels[1].attn.qkv.weight[2], model.levels[5].attn.qkv.weight[0])
+
+
+def test_a_folder_of_ours_brings_its_convolutional_stem(tmp_path):
+    model = small_network(torch.float32, stem="conv")
+    pf.save(model, tmp_path / "run")
+    images = images_for(model)
+    same = with_weights(tmp_path / "run", model.config)
+    torch.testing.assert_close(same(images), model(images), rtol=0, atol=0)
+    larger = with_weights(tmp_path / "run", replace(model.config, num_classes=3, image_size=(16, 24)))
+    assert larger(images_for(larger)).shape == (3, 3)
+    for name, tensor in model.embed.proj.state_dict().items():
+        assert torch.equal(larger.embed.proj.state_dict()[name], tensor), name

@@ -77,6 +77,9 @@ WRONG_FILES = {
 }
 
 
+CONV = replace(PUBLISHED, stem="conv")
+
+
 def refusal(source, config=PUBLISHED):
     with pytest.raises(InputError) as error:
         read_pretrained(str(source), config)
@@ -101,6 +104,7 @@ def test_a_wrong_safetensors_file_is_told_in_one_line(tmp_path):
     assert "expected a ViT in timm's names, 'pos_embed' among them, found 'embed.cls_token'" in refusal(file)
     write_tensors(file, noisy_vit(replace(PUBLISHED, depth=3, layers=3)).state_dict())
     assert "expected the network's layers 2, found layers 3" in refusal(file)
+    assert "expected the network's layers 2, stem conv, found layers 3, stem patch" in refusal(file, CONV)
     cut_off(file)
     assert "not a whole safetensors file" in refusal(file)
 
@@ -120,6 +124,28 @@ def test_a_folder_of_ours_with_another_network_is_told_in_one_line(tmp_path, fie
     model = small_network(torch.float32, depth=2)
     pf.save(model, tmp_path / "run")
     assert told in refusal(tmp_path / "run", replace(model.config, **fields))
+
+
+def test_a_stem_that_another_network_has_is_told_in_one_line(tmp_path):
+    models = {stem: small_network(torch.float32, stem=stem) for stem in ("patch", "conv")}
+    for stem, model in models.items():
+        pf.save(model, tmp_path / stem)
+    patch, conv = (model.config for model in models.values())
+    assert "expected the network's stem conv, found stem patch" in refusal(tmp_path / "patch", conv)
+    assert "expected the network's stem patch, found stem conv" in refusal(tmp_path / "conv", patch)
+    assert "expected the network's in_channels 1, found in_channels 3" in refusal(
+        tmp_path / "conv", replace(conv, in_channels=1)
+    )
+    assert "expected the network's patch_size 2, found patch_size 4" in refusal(
+        tmp_path / "conv", replace(conv, patch_size=2)
+    )
+
+
+@pytest.mark.parametrize("name", ["pos_embed", "blocks.0.mlp.fc1.bias", "head.bias"])
+def test_a_tensor_without_axes_is_told_in_one_line(tmp_path, name):
+    file = tmp_path / "model.safetensors"
+    write_tensors(file, {**noisy_vit(PUBLISHED).state_dict(), name: torch.tensor(1.0)})
+    assert "not the weights of a plain ViT" in refusal(file)
 
 
 @pytest.mark.parametrize("name", ["nowhere.npz", "nowhere", "file.bin", "empty"])

@@ -70,6 +70,7 @@ def test_a_configuration_is_possible_or_refused(changes):
         ("epochs", 0),
         ("epochs", -1),
         ("train_images", 0),
+        ("pretrained", ""),
         ("batch_size", 0),
         ("lr", 0.0),
         ("lr", -1e-3),

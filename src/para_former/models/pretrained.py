@@ -21,11 +21,11 @@ from para_former.errors import InputError
 from para_former.models.config import ModelConfig
 from para_former.models.naming import SIZES
 from para_former.models.saving import load, read_tensors
-from para_former.models.weights import from_timm, serial_vit, to_timm
+from para_former.models.weights import from_timm, serial_vit, under_timm_names
 
 HUB = "timm:"
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-UNREADABLE = (KeyError, ValueError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (LookupError, TypeError, ValueError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -127,12 +127,13 @@ def _from_google(path: Path, config: ModelConfig) -> _Source:
 
 
 def _from_run(folder: Path, config: ModelConfig) -> _Source:
-    """A serial network may be cut into branches; one that has branches is taken as it is."""
+    """A serial network may be cut into branches; one that has branches is taken as it is, and so are convolutions."""
     model = load(folder)
     own = model.config
-    names = ("layers", "width", "heads", "mlp_width", "pool", "residual")
+    names = ("layers", "width", "heads", "mlp_width", "pool", "residual", "stem")
     names += ("depth", "merge") if own.branches > 1 else ()
-    weights = _resized(to_timm(model.state_dict(), own), config, own.image_shape)
+    names += ("patch_size", "in_channels") if own.stem == "conv" else ()
+    weights = _resized(under_timm_names(model.state_dict(), own), config, own.image_shape)
     return _Source(weights=weights, sizes={name: getattr(own, name) for name in names}, normalization=None)
 
 
@@ -144,9 +145,10 @@ def _resized(
         vit = serial_vit(config)
     vit.pretrained_cfg = {"input_size": (config.in_channels, *image_shape)}
     resized = checkpoint_filter_fn(dict(weights), vit)
-    kernel = resized["patch_embed.proj.weight"]
-    kernel = adapt_input_conv(config.in_channels, kernel, base_chans=kernel.shape[1])
-    return {**resized, "patch_embed.proj.weight": kernel}
+    if (kernel := resized.get("patch_embed.proj.weight")) is not None:  # absent behind convolutions
+        kernel = adapt_input_conv(config.in_channels, kernel, base_chans=kernel.shape[1])
+        resized["patch_embed.proj.weight"] = kernel
+    return resized
 
 
 def _sizes(weights: Mapping[str, Tensor]) -> dict[str, object]:
@@ -160,6 +162,7 @@ def _sizes(weights: Mapping[str, Tensor]) -> dict[str, object]:
         "mlp_width": len(weights["blocks.0.mlp.fc1.bias"]),
         "pool": "cls" if "cls_token" in weights else "mean",
         "residual": "standard",
+        "stem": "patch",
     }
 
 

@@ -110,6 +110,7 @@ class TrainConfig:
         for name, least in (("epochs", 1), ("batch_size", 1), ("accumulate", 1)):
             self._expect(getattr(self, name) >= least, name, f"at least {least}")
         self._expect(self.train_images is None or self.train_images >= 1, "train_images", "at least 1")
+        self._expect(self.pretrained != "", "pretrained", "weights to begin with")
         for name in ("warmup_epochs", "weight_decay", "clip_norm"):
             self._expect(0 <= getattr(self, name) < float("inf"), name, "a number of at least 0")
         self._expect(0 < self.lr < float("inf"), "lr", "a number above 0")
