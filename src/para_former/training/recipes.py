@@ -77,7 +77,7 @@ def shallow(dataset: str) -> TrainConfig:
 
     The query of a branch of depth 1 is the same for every image, so a head is one learned way of weighing the tokens
     before the only MLP: more and smaller heads see more of the image, for a few products per token. Data sets of a few
-    thousand pictures get ten times the epochs, RandAugment and resized crops, or they are learned by heart.
+    thousand pictures get hundreds of epochs, RandAugment, resized crops and mixing, or they are learned by heart.
     `docs/decisions/0007-recipes-for-depth-1.md` has the evidence, one change at a time.
 
     para-former train --dataset cifar10 --model para_former_1_24 --recipe shallow --precision bf16
@@ -88,8 +88,10 @@ def shallow(dataset: str) -> TrainConfig:
     run = replace(run, heads=12)
     if dataset.startswith("cifar"):
         return run
-    augment = Augment(crop_scale=(0.25, 1.0), flip=True, randaugment_rounds=2, randaugment_magnitude=9)
-    return replace(run, epochs=300, augment=augment)
+    augment = Augment(
+        crop_scale=(0.25, 1.0), flip=True, randaugment_rounds=2, randaugment_magnitude=9, mixup=0.8, cutmix=1.0
+    )
+    return replace(run, epochs=500, augment=augment)
 
 
 def shallow_conv(dataset: str) -> TrainConfig:
