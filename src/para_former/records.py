@@ -27,7 +27,7 @@ from para_former.errors import InputError
 
 Record = dict[str, Any]
 PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
-EARLIER = {"stem": "patch"}
+EARLIER = {"stem": "patch", "mlp_ratio": 4.0}
 """settings that older records do not name, with the one value they had then"""
 FINGERPRINT = "fingerprint"
 """the recipe that records name for runs with the settings which the paper leaves open (`training/fingerprint.py`)"""
@@ -44,7 +44,7 @@ def shape(sizes: Record) -> Record:
     Older latencies leave out the heads, of 64 numbers each but for the digits' four at width 64, and an MLP of ratio 4.
     """
     heads = 4 if sizes["width"] == 64 else sizes["width"] // 64
-    known = {**EARLIER, "pool": "cls", "mlp_ratio": 4.0, "heads": heads, **sizes}
+    known = {**EARLIER, "pool": "cls", "heads": heads, **sizes}
     return {name: known[name] for name in SHAPE}
 
 

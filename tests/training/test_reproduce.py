@@ -1,5 +1,6 @@
 """A table is the list of its missing runs: cells that are done are left alone, cells in the middle go on."""
 
+import contextlib
 import io
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from para_former.training.reproduce import (
     fingerprint_cells,
     reproduce,
 )
-from para_former.training.run import is_finished
+from para_former.training.run import check_settings, is_finished
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 OUTPUT = Path("table")
@@ -185,6 +186,32 @@ def test_a_table_is_filled_once_and_a_deleted_cell_again():
     assert again.keys() == finished.keys()
     assert lost / "record.jsonl" in changed and {path.parent for path in changed} == {lost}
     assert again[lost / "model.safetensors"][0] == finished[lost / "model.safetensors"][0]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_cell_of_other_settings_is_not_taken_for_the_one_asked_for(finished, stop_at):
+    """Whether it is finished or not, and before any other cell is trained."""
+    runs = cells("1-1,1-6", tiny_run(epochs=2), 1, OUTPUT)
+    with contextlib.nullcontext() if finished else stop_at("learning_rate", 13):
+        train_quietly(runs[1])
+    before = state(OUTPUT)
+    found = r"1_6-s0: holds a run with other settings: label_smoothing is 0\.1 there and 0\.0 here; .*--output"
+    with pytest.raises(InputError, match=found):
+        run_cells([replace(run, label_smoothing=0.0) for run in runs])
+    assert state(OUTPUT) == before
+    check_settings(replace(runs[1], accumulate=2))  # a place, not a setting
+
+
+def test_a_record_that_does_not_name_all_of_todays_settings_is_one_of_what_they_were_then():
+    (run,) = runs = cells("1-1", tiny_run(epochs=1), 1, OUTPUT)
+    run_cells(runs)
+    line, *others = read_records(run.folder() / "record.jsonl")
+    known = line["config"].keys() - {"stem", "mlp_ratio", "pretrained", "train_images"}
+    older = {**line, "config": {name: line["config"][name] for name in known}}
+    write_records(run.folder() / "record.jsonl", [older, *others])
+    before = state(OUTPUT)
+    run_cells(runs)
+    assert state(OUTPUT) == before
 
 
 def test_a_cell_in_the_middle_goes_on_from_its_last_epoch(stop_at):

@@ -66,6 +66,15 @@ def check_place(config: TrainConfig) -> None:
         raise InputError(f"{folder}: the run is finished; there is nothing to resume")
 
 
+def check_settings(config: TrainConfig) -> None:
+    """Refuse to take a run in the folder, finished or not, for that of `config` where its settings are others."""
+    folder = config.folder()
+    if not (folder / RECORD_FILE).exists():
+        return
+    if difference := config.first_difference(run_line(folder)["config"]):
+        raise InputError(f"{folder}: holds a run with other settings: {difference}; choose another --output")
+
+
 def start_record(
     config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device, pretrained: Record | None
 ) -> None:
