@@ -47,6 +47,9 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     ),
     "unknown data set among others": ("reproduce --dataset=digits,mnist", ["'mnist': expected one of digits"]),
     "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
+    "empty name of weights": (f"{DIGITS} --pretrained=", ["train: pretrained: expected weights to begin with"]),
+    "no augmentation": (f"{DIGITS} --mixup -1", ["train: augmentation mixup -1.0: expected 0 or more"]),
+    "text of a report over a folder": ("report trained --markdown empty", ["empty: expected a file", "found a folder"]),
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
     "an empty list of sizes": ("reproduce --train-images=", ["train_images: expected numbers of images"]),
@@ -102,6 +105,7 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "missing image": ("predict trained nowhere.png", ["nowhere.png: ", "expected an image"]),
     "folder as image": ("predict trained empty", ["empty", "expected", "image"]),
     "no image": ("predict trained", ["image", "expected", "none"]),
+    "run for a study of none": ("uat approximation trained", ["approximation needs no run, found trained"]),
     "argument to info": ("info everything", ["everything"]),
 }
 

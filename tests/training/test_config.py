@@ -177,3 +177,9 @@ def test_an_unknown_recipe_or_data_set_is_refused_with_the_known_ones(recipe, da
         match="'(magic|mnist)': expected one of (basic, paper, paper-short, shallow, |digits, cifar10, cifar100, )",
     ):
         get_recipe(recipe, dataset)
+
+
+@pytest.mark.parametrize("named", ["folder:birds", "folder:birds/", "folder:./pictures/birds", "folder:birds/wings/.."])
+def test_a_folder_of_pictures_gives_its_last_name_to_its_runs(named):
+    assert get_recipe("basic", "digits").dataset_label() == "digits"
+    assert TrainConfig(dataset=named).dataset_label() == "folder-birds"

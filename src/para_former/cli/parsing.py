@@ -32,4 +32,4 @@ def _first_statement(box: str) -> str:
     rules = [number for number, line in enumerate(lines) if line.endswith(("─", "--"))]
     start, end = rules[:2] if len(rules) > 1 else (-1, len(lines))
     statement = " ".join(" ".join(lines[start + 1 : end]).split())
-    return re.sub(r"^Error parsing [A-Z]\w*: ", "", statement)  # the name of a class says nothing to a user
+    return re.sub(r"^Error parsing \w+: ", "", statement)  # of a class or a group of flags: says nothing to a user

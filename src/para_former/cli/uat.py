@@ -52,7 +52,7 @@ class Options:
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "uat")
     if options.study == "approximation":
-        _check(not options.runs, f"approximation needs no run, found {options.runs[:1]}")
+        _check(not options.runs, f"approximation needs no run, found {', '.join(map(str, options.runs))}")
         _check(options.terms >= 4 and options.seeds >= 1, "expected --terms of at least 4 and --seeds of at least 1")
         counts = [2**k for k in range(1, options.terms.bit_length())]
         results = [approximation_study(counts, options.seeds, steps=300)]

@@ -59,6 +59,8 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
     if Path(output).is_file():
         raise InputError(f"{output}: expected a folder to write the report into, found a file")
+    if markdown and Path(markdown).is_dir():
+        raise InputError(f"{markdown}: expected a file to write the text into, found a folder")
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
     written = Path(output) / "report.html", markdown or Path(output) / "report.md"

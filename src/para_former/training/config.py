@@ -170,4 +170,6 @@ class TrainConfig:
 
     def dataset_label(self) -> str:
         """The data set as part of a path: a folder of pictures by its last name."""
-        return f"folder-{Path(self.dataset).name}" if self.dataset.startswith("folder:") else self.dataset
+        if not self.dataset.startswith("folder:"):
+            return self.dataset
+        return f"folder-{Path(self.dataset.removeprefix('folder:')).resolve().name}"
