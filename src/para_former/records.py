@@ -58,6 +58,13 @@ def environment(*packages: str) -> Record:
     }
 
 
+def expect_folder(path: Path) -> None:
+    """Refuse, before anything is computed, to write into a folder that cannot be: a file stands in its way."""
+    path = Path(path)
+    if file := next((each for each in (path, *path.parents) if each.exists() and not each.is_dir()), None):
+        raise InputError(f"{file}: expected a folder to write into, found a file")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` beside ``path``, flush it to the disk and rename it into place."""
     path = Path(path)

@@ -83,6 +83,13 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "unknown device to reproduce": ("reproduce --device banana", ["device: expected", "found 'banana'"]),
     "unknown device to evaluate": ("evaluate trained --device banana", ["device: expected", "found 'banana'"]),
     "output that is a file": ("train --dataset=digits --output=text.jpg", ["text.jpg", "expected a folder", "found"]),
+    **{
+        f"output in a file, {command}": (
+            f"{command} --output=text.jpg/below",
+            ["text.jpg: expected a folder", "a file"],
+        )
+        for command in ("train --dataset=digits", "reproduce", "bench", "uat branches trained", "report trained")
+    },
     "output of a finished run": ("train --dataset=digits --output=trained", ["trained", "--resume", "--output"]),
     "nothing to resume": (f"{DIGITS} --resume", ["run: ", "record.jsonl", "expected"]),
     "finished run to resume": (f"{AGAIN} --resume", ["trained: ", "finished"]),

@@ -14,7 +14,7 @@ from para_former.bench.suites import SUITES
 from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
 from para_former.errors import InputError
-from para_former.records import Record
+from para_former.records import Record, expect_folder
 from para_former.reports import write_report
 from para_former.training.run import pick_device
 
@@ -49,6 +49,7 @@ def run(arguments: list[str], console: Console) -> Record:
         raise InputError(f"threads: expected at least 1, found {options.threads}")
     if not options.seconds_per_point >= 0:
         raise InputError(f"seconds_per_point: expected at least 0, found {options.seconds_per_point}")
+    expect_folder(options.output)
     device = pick_device(("auto" if options.suite == "gpu" else "cpu") if options.device == "auto" else options.device)
     if options.suite == "gpu" and device.type != "cuda":
         console.print(f"not measured: no CUDA device; on a machine that has one: {command}")

@@ -13,7 +13,7 @@ from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
 from para_former.data import get_spec, locate
 from para_former.errors import InputError, MissingData
-from para_former.records import Record, find_records
+from para_former.records import Record, expect_folder, find_records
 from para_former.reports import paper, write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
@@ -59,6 +59,7 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "reproduce")
+    expect_folder(options.output)
     deadline = Deadline(math.inf if options.minutes is None else options.minutes)
     command = f"para-former reproduce {shlex.join(arguments)}".strip()
     runs = _runs(options, console)

@@ -13,7 +13,7 @@ from para_former.cli.parsing import parse
 from para_former.errors import InputError
 from para_former.evaluation import diversity_study
 from para_former.models import load
-from para_former.records import Record, append_record, environment
+from para_former.records import Record, append_record, environment, expect_folder
 from para_former.reports import write_report
 from para_former.reports.console import print_theory
 from para_former.theory.on_data import STUDIES
@@ -51,6 +51,7 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "uat")
+    expect_folder(options.output)
     if options.study == "approximation":
         _check(not options.runs, f"approximation needs no run, found {', '.join(map(str, options.runs))}")
         _check(options.terms >= 4 and options.seeds >= 1, "expected --terms of at least 4 and --seeds of at least 1")

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
-from para_former.records import STUDIES, Record, find_records, write_atomically
+from para_former.records import STUDIES, Record, expect_folder, find_records, write_atomically
 from para_former.reports import findings, paper, plots, tables
 from para_former.reports.ablation import ablation_section
 from para_former.reports.bench_section import bench_section
@@ -57,8 +57,7 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
     if not any(files.values()):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
-    if Path(output).is_file():
-        raise InputError(f"{output}: expected a folder to write the report into, found a file")
+    expect_folder(output)
     if markdown and Path(markdown).is_dir():
         raise InputError(f"{markdown}: expected a file to write the text into, found a folder")
     base = os.path.commonpath([_folder(Path(root)) for root in roots])

@@ -14,7 +14,7 @@ import torch
 from para_former.data import Dataset, load_dataset
 from para_former.errors import InputError
 from para_former.models import ModelConfig, ParaFormer
-from para_former.records import Record, environment, read_records, write_records
+from para_former.records import Record, environment, expect_folder, read_records, write_records
 from para_former.training.config import TrainConfig
 
 RECORD_FILE = "record.jsonl"
@@ -54,8 +54,7 @@ def result_line(folder: Path) -> Record:
 def check_place(config: TrainConfig) -> None:
     """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
     folder = config.folder()
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder for the run, found a file")
+    expect_folder(folder)
     if not config.resume:
         if (folder / RECORD_FILE).exists():
             raise InputError(f"{folder}: holds a run already; go on with it by --resume or choose another --output")
