@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import para_former as pf
 from para_former.execution.blocks import ROWS, BlockLimits
+from para_former.execution.frozen import FEW_ROWS
 from para_former.models.weights import select_branches
 from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error, numbers_of
 from tests.networks import images_for, network_fields, small_network
@@ -55,15 +56,19 @@ def test_the_comparison_can_fail(depth, fields):
     batch=st.integers(1, 6),
     threads=st.integers(1, 4),
     limits=st.builds(BlockLimits, st.sampled_from(ROWS), st.integers(0, 2**14)),
+    few_rows=st.sampled_from((0, FEW_ROWS)),
     executor=st.sampled_from(EXECUTORS),
 )
-def test_the_first_branches_of_any_shape_equal_the_loop_over_them(fields, chosen, batch, threads, limits, executor):
+def test_the_first_branches_of_any_shape_equal_the_loop_over_them(
+    fields, chosen, batch, threads, limits, few_rows, executor
+):
     model = small_network(**fields)
     images, chosen = images_for(model, batch), min(chosen, model.config.branches)
     expected = pf.reference(select_branches(model, range(chosen)), images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "get_num_threads", lambda: threads)  # what the blocks are planned for
         patch.setattr("para_former.execution.prepared.measure_block_limits", lambda *_: limits)
+        patch.setattr("para_former.execution.prepared.measure_few_rows", lambda *_: few_rows)
         found = pf.prepare(model, executor)(images, branches=chosen)
     assert largest_error(found, expected) < TOLERANCE
 

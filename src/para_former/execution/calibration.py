@@ -1,7 +1,7 @@
 """The constants of a device, measured in about a second on bare products, passes and calls: never on a network.
 
 Every figure is the median of repeated calls. What a constant means is `device.py`. For `prepare`, which cannot wait for
-so long, a CPU's two limits of `blocks.py` are measured alone.
+so long, a CPU's limits of `blocks.py` are measured alone, and on which side of a product few rows are best.
 """
 
 import statistics
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from para_former.execution.blocks import BlockLimits, block_limits
 from para_former.execution.device import Curve, DeviceConstants
-from para_former.execution.frozen import batched, branch_linear, gelu_
+from para_former.execution.frozen import FEW_ROWS, batched, branch_linear, gelu_
 from para_former.execution.graphs import record_cuda_graph
 from para_former.records import environment
 
@@ -67,6 +67,29 @@ def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
         return block_limits(gains, cache_bytes)
 
 
+@cache
+def measure_few_rows(threads: int, dtype: torch.dtype) -> int:
+    """Up to how many rows the weights are best the left factor of a batched product: `FEW_ROWS`, or 0.
+
+    Of the CPU with so many threads, those that PyTorch has now. Once per process, in about 0.01 s, on one row and an
+    MLP's weights of eight branches, width 192: one side takes two to three times as long as the other, which one
+    differs from CPU to CPU.
+    """
+    weight, x, bias = (
+        torch.full(shape, 0.01, device="cpu", dtype=dtype) for shape in ((8, 768, 192), (8, 1, 192), (8, 768))
+    )
+
+    def seconds(few_rows: int) -> float:
+        start = time.perf_counter()
+        batched(x, weight, bias, few_rows)
+        return time.perf_counter() - start
+
+    with torch.inference_mode():
+        pairs = [(seconds(1), seconds(0)) for _ in range(PAIRS)]
+    left, right = map(min, zip(*pairs, strict=True))
+    return FEW_ROWS if left < right else 0
+
+
 def _batching_gains(rows: int, branches: int, dtype: torch.dtype, end: float) -> bool:
     """Whether norm, product and GELU of an MLP, width 192, are faster for all branches at once than one after another.
 
@@ -101,13 +124,14 @@ def _middle(values: list[float] | list[Curve]) -> float | Curve:
 
 def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curve]:
     sizes, width = SIZES[device.type], SIZES[device.type]["width"]
+    few_rows = measure_few_rows(_lanes(device), dtype) if device.type == "cpu" else 0
 
     def numbers(*shape: int) -> Tensor:
         return torch.full(shape, 0.01, device=device, dtype=dtype)
 
     def batched_rate(rows: int) -> float:
         x, weight, bias = (numbers(sizes["products"], n, width) for n in (rows, width, 1))
-        return 2 * x.numel() * width / _seconds(lambda: batched(x, weight, bias[:, 0]), device)
+        return 2 * x.numel() * width / _seconds(lambda: batched(x, weight, bias[:, 0], few_rows), device)
 
     def single_rate(rows: int) -> float:
         x, weights = numbers(rows, width), numbers(sizes["products"], width, width)
@@ -120,7 +144,7 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
         return operations / _seconds(lambda: F.scaled_dot_product_attention(*qkv), device)
 
     cached, cache_bytes = numbers(2**20), _cache_bytes(device, BUDGET)
-    memory_rate, packing_rate = _weight_rates(numbers, int(3 * cache_bytes), device)
+    memory_rate, packing_rate = _weight_rates(numbers, int(3 * cache_bytes), few_rows, device)
     return {
         "batched_rate": tuple((rows, batched_rate(rows)) for rows in sizes["rows"]),
         "single_rate": tuple((rows, single_rate(rows)) for rows in sizes["rows"]),
@@ -134,7 +158,9 @@ def _measure(device: torch.device, dtype: torch.dtype) -> dict[str, float | Curv
     }
 
 
-def _weight_rates(numbers: Callable[..., Tensor], total: int, device: torch.device) -> tuple[float, float]:
+def _weight_rates(
+    numbers: Callable[..., Tensor], total: int, few_rows: int, device: torch.device
+) -> tuple[float, float]:
     """(memory_rate, packing_rate), from `total` bytes of weights, more than the cache holds, read in turn.
 
     The first with one row. The second with 16, and the time of the same products from the cache taken off.
@@ -144,7 +170,7 @@ def _weight_rates(numbers: Callable[..., Tensor], total: int, device: torch.devi
 
     def seconds(rows: int, weights: list[Tensor]) -> float:
         x = numbers(4, rows, 512)
-        return _seconds(lambda: [batched(x, weight, bias) for weight in weights][-1], device) / len(weights)
+        return _seconds(lambda: [batched(x, weight, bias, few_rows) for weight in weights][-1], device) / len(weights)
 
     cold, warm = seconds(16, weights), seconds(16, weights[:1])
     return nbytes / seconds(1, weights), nbytes / max(cold - warm, cold / 10)
@@ -160,7 +186,7 @@ def _launch_cost(numbers: Callable[..., Tensor], device: torch.device) -> float:
 
     def chain() -> Tensor:
         block = slice(0, 2)
-        hidden = batched(F.layer_norm(x, (8,)), weight[block], bias[block])
+        hidden = batched(F.layer_norm(x, (8,)), weight[block], bias[block], few_rows=0)
         heads = hidden.unflatten(-1, (2, 4)).transpose(1, 2).softmax(-1).transpose(1, 2).flatten(2)
         return F.gelu(heads).add_(x)
 

@@ -30,6 +30,9 @@ gelu_ = torch.ops.aten.gelu_  # in place: half the memory of the widest activati
 class Frozen(nn.Module):
     """A module of buffers: they follow `.to(device)` and never ask for a gradient."""
 
+    few_rows = 0
+    """up to how many rows the weights are the left factor of a batched product; `prepare` measures it on a CPU"""
+
     def __init__(self, config: ModelConfig, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
         super().__init__()
         self.config = config
@@ -128,7 +131,7 @@ class FrozenMeanReadOut(FrozenLevel):
 
     def finish(self, hidden: Float[Tensor, "branches batch hidden"], row: Rows) -> Rows:
         """The rest, on one row per image of the first len(row) branches."""
-        return batched(hidden, self.fc2_weight[: len(row)], self.fc2_bias[: len(row)]).add_(row)
+        return batched(hidden, self.fc2_weight[: len(row)], self.fc2_bias[: len(row)], self.few_rows).add_(row)
 
 
 class FrozenClassReadOut(Frozen):
@@ -150,12 +153,12 @@ class FrozenClassReadOut(Frozen):
     def finish(self, row: Rows, mixed: Float[Tensor, "branch_heads batch width"]) -> Rows:
         """The rest, on one row per image of the first len(row) branches: values, projection, MLP."""
         block, of_heads = slice(len(row)), slice(len(mixed))
-        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads])
+        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads], self.few_rows)
         values = values.unflatten(0, (-1, self.config.heads)).transpose(1, 2).flatten(2)
-        row = batched(values, self.proj_weight[block], self.proj_bias[block]).add_(row)
+        row = batched(values, self.proj_weight[block], self.proj_bias[block], self.few_rows).add_(row)
         row_hat = self.standardize(row)
-        hidden = gelu_(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block]))
-        update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block])
+        hidden = gelu_(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block], self.few_rows))
+        update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block], self.few_rows)
         return update.add_(self.skip(row, row_hat, 2, block))
 
     def _mix_shared(
@@ -168,7 +171,7 @@ class FrozenClassReadOut(Frozen):
 
     def _mix(self, x_hat: Tokens, block: slice) -> Float[Tensor, "branch_heads batch width"]:
         """The same, from a query and tokens of each branch's own."""
-        query = batched(x_hat[:, :, 0], self.query_weight[block], self.query_bias[block])
+        query = batched(x_hat[:, :, 0], self.query_weight[block], self.query_bias[block], self.few_rows)
         query = query.unflatten(-1, (self.config.heads, -1)).transpose(1, 2)
         key_query = torch.matmul(query, self.key_weight[block]).transpose(1, 2).flatten(0, 1)
         tokens = x_hat.flatten(0, 1)
@@ -180,14 +183,16 @@ def batched(
     x: Float[Tensor, "branches rows inputs"],
     weight: Float[Tensor, "branches outputs inputs"],
     bias: Float[Tensor, "branches outputs"],
+    few_rows: int,
 ) -> Float[Tensor, "branches rows outputs"]:
-    """W_j x_j + b_j for every row. Of few rows the product is bound by reading W, which is fastest as the left factor.
+    """W_j x_j + b_j for every row, with W as the left factor where there are at most `few_rows`.
 
-    Rows are copied into plain order, since the next product is slow on any other. The bias is added after: `baddbmm`
-    would first write it out for every row.
+    Of few rows the product is bound by reading W, and on which side W is read fastest differs from CPU to CPU. On the
+    left, rows are copied into plain order after it, since the next product is slow on any other. The bias is added
+    last: `baddbmm` would first write it out for every row.
     """
     rows = x.shape[1]
-    few = isinstance(rows, int) and rows <= FEW_ROWS  # an exported open batch is not few
+    few = isinstance(rows, int) and rows <= few_rows  # an exported open batch is not few
     product = (
         torch.bmm(weight, x.mT).mT.clone(memory_format=torch.contiguous_format) if few else torch.bmm(x, weight.mT)
     )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from para_former.errors import InputError
 from para_former.execution.blocks import branches_per_block, limits_matter
-from para_former.execution.calibration import measure_block_limits
+from para_former.execution.calibration import measure_block_limits, measure_few_rows
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
@@ -110,11 +110,13 @@ class Prepared(nn.Module):
         return self.last.gather(x, block)
 
     def _plan(self) -> None:
-        """What blocks are chosen by, as plain numbers: a traced call must find them, not measure them."""
+        """What forms of products are chosen by, as plain numbers: a traced call must find them, not measure them."""
         self.threads, self.limits = torch.get_num_threads(), None
         weight = self.embed.weight
         self.dtype = weight.dtype
-        if weight.device.type == "cpu" and limits_matter(self.executor, self.config, self.threads):
+        on_cpu = weight.device.type == "cpu"
+        self.last.few_rows = measure_few_rows(self.threads, self.dtype) if on_cpu else 0
+        if on_cpu and limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":

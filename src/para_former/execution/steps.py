@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from para_former.execution.frozen import FEW_ROWS
-
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -48,10 +46,8 @@ def linear(part: str, branches: int, rows: int, inputs: int, outputs: int) -> St
 
 
 def row_product(part: str, products: int, rows: int, inputs: int, outputs: int) -> Step:
-    """One row per image times weights; then the bias, and of few rows a copy."""
-    copies = int(rows <= FEW_ROWS)
-    moved = 2 * (1 + copies) * products * rows * outputs
-    return product(part, products, rows, inputs, outputs, moved=moved, launches=2 + copies)
+    """One row per image times weights; then the bias. The copy that some CPUs make of few rows is left out."""
+    return product(part, products, rows, inputs, outputs, moved=2 * products * rows * outputs, launches=2)
 
 
 def product(part: str, products: int, rows: int, inputs: int, outputs: int, moved: int = 0, launches: int = 1) -> Step:

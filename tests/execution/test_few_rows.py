@@ -1,0 +1,50 @@
+"""Weights of few rows stand on one side of a product or the other: the same numbers, and the clock says which side."""
+
+import pytest
+import torch
+
+import para_former as pf
+from para_former.execution import calibration
+from para_former.execution.frozen import FEW_ROWS, batched
+from tests.networks import images_for, small_network
+
+
+def clocked(slow: str, monkeypatch) -> int:
+    """What is measured where products with the weights on the side `slow` take a hundred times as long."""
+    now = 0.0
+
+    def product(x, weight, bias, few_rows):
+        nonlocal now
+        now += 100.0 if (few_rows > 0) == (slow == "left") else 1.0
+
+    monkeypatch.setattr(calibration, "batched", product)
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: now)
+    return calibration.measure_few_rows.__wrapped__(1, torch.float32)
+
+
+def test_weights_stand_on_the_side_that_was_faster(monkeypatch):
+    assert clocked("left", monkeypatch) == 0
+    assert clocked("right", monkeypatch) == FEW_ROWS
+
+
+@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1])
+def test_both_sides_give_the_same_product_in_plain_order(rows):
+    torch.manual_seed(0)
+    x, weight, bias = (torch.randn(shape, dtype=torch.float64) for shape in ((3, rows, 4), (3, 5, 4), (3, 5)))
+    left, right = (batched(x, weight, bias, few_rows) for few_rows in (FEW_ROWS, 0))
+    torch.testing.assert_close(left, right)
+    torch.testing.assert_close(left, torch.einsum("jri,joi->jro", x, weight) + bias[:, None])
+    assert left.is_contiguous() and right.is_contiguous()
+
+
+def test_it_is_measured_once_for_each_number_format_and_not_in_a_call(monkeypatch):
+    asked = []
+    monkeypatch.setattr("para_former.execution.prepared.measure_few_rows", lambda *key: asked.append(key) or FEW_ROWS)
+    model = small_network(torch.float32, depth=1)
+    network = pf.prepare(model)
+    network(images_for(model))
+    network.to(torch.bfloat16)
+    assert [dtype for _, dtype in asked] == [torch.float32, torch.bfloat16]
+    assert network.last.few_rows == FEW_ROWS
+    network.to("meta")
+    assert network.last.few_rows == 0  # not a CPU: a product's own copy would be one more kernel
