@@ -48,3 +48,16 @@ def test_it_is_measured_once_for_each_number_format_and_not_in_a_call(monkeypatc
     assert network.last.few_rows == FEW_ROWS
     network.to("meta")
     assert network.last.few_rows == 0  # not a CPU: a product's own copy would be one more kernel
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+def test_weights_lie_in_memory_as_their_products_read_them(pool):
+    model = small_network(depth=2, pool=pool)
+    images, last = images_for(model), (network := pf.prepare(model)).last
+    expected = pf.reference(model, images)
+    for few_rows in (FEW_ROWS, 0, FEW_ROWS):
+        last.arrange(few_rows)
+        torch.testing.assert_close(network(images), expected)
+        for name in last.row_weights:
+            weight = getattr(last, name)
+            assert (weight if few_rows else weight.mT).is_contiguous(), name

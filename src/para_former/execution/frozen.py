@@ -31,13 +31,22 @@ class Frozen(nn.Module):
     """A module of buffers: they follow `.to(device)` and never ask for a gradient."""
 
     few_rows = 0
-    """up to how many rows the weights are the left factor of a batched product; `prepare` measures it on a CPU"""
+    """up to how many rows the weights are the left factor of `batched`; `arrange` sets it"""
+    row_weights: tuple[str, ...] = ()
+    """names of those weights"""
 
     def __init__(self, config: ModelConfig, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
         super().__init__()
         self.config = config
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format))
+
+    def arrange(self, few_rows: int) -> None:
+        """For a CPU that reads weights fastest as left factors of up to so many rows; 0 if never, then as [in, out]."""
+        self.few_rows = few_rows
+        for name in self.row_weights:
+            weight = getattr(self, name)
+            setattr(self, name, weight.contiguous() if few_rows else weight.mT.contiguous().mT)
 
     def standardize(self, x: Tensor) -> Tensor:
         """x_hat = (x - mean) / std. With a weight of ones: on a CPU, PyTorch's norm without one takes twice as long."""
@@ -139,6 +148,8 @@ class FrozenClassReadOut(Frozen):
 
     At depth 1 the class token is a constant row, and so is its query; deeper, each branch has made its own.
     """
+
+    row_weights = ("value_weight", "proj_weight", "fc1_weight", "fc2_weight")
 
     def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype, class_row: Tensor | None) -> None:
         super().__init__(config, fold_read_out(level, config, class_row), dtype)

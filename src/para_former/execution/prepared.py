@@ -114,9 +114,11 @@ class Prepared(nn.Module):
         self.threads, self.limits = torch.get_num_threads(), None
         weight = self.embed.weight
         self.dtype = weight.dtype
-        on_cpu = weight.device.type == "cpu"
-        self.last.few_rows = measure_few_rows(self.threads, self.dtype) if on_cpu else 0
-        if on_cpu and limits_matter(self.executor, self.config, self.threads):
+        if weight.device.type != "cpu":
+            self.last.few_rows = 0
+            return
+        self.last.arrange(measure_few_rows(self.threads, self.dtype))
+        if limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
