@@ -35,6 +35,13 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "unknown data set": ("train --dataset=mnist", ["'mnist': expected one of digits"]),
     "unknown data set to reproduce": ("reproduce --dataset=mnist", ["'mnist': expected one of digits"]),
     "unknown recipe": (f"{DIGITS} --recipe=magic", ["'magic': expected one of basic"]),
+    **{
+        f"fine-tuning of nothing, {command}": (
+            f"{command} --recipe finetune --dataset=cifar10 --data-root=empty",
+            ["--recipe finetune: expected", "--pretrained of para-former train", "found none"],
+        )
+        for command in ("train", "reproduce", "reproduce --ablation", "reproduce --train-images=100")
+    },
     "unknown recipe to reproduce": ("reproduce --recipe=magic", ["'magic': expected one of basic"]),
     "unknown table": ("reproduce --table=4", ["table", "'4'", "expected", "2+3"]),
     "missing data set to reproduce": (

@@ -18,7 +18,7 @@ from para_former.reports import paper, write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
-from para_former.training.recipes import get_recipe
+from para_former.training.recipes import expect_weights, get_recipe
 from para_former.training.reproduce import ablation_cells, cells, data_effect_cells, fingerprint_cells, reproduce
 from para_former.training.run import epochs_done, is_finished
 
@@ -104,6 +104,7 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     if options.fingerprint and dataset not in paper.TITLES:
         raise InputError(f"--fingerprint: expected a data set of the paper, {', '.join(paper.TITLES)}; found {dataset}")
     defaults = get_recipe(options.recipe, dataset)
+    expect_weights(defaults)
     passed_on = ("data_root", "device", "precision", "compile")
     defaults = replace(defaults, **{name: getattr(options, name) for name in passed_on})
     if options.epochs is not None:

@@ -21,6 +21,7 @@ from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.optim import learning_rate
 from para_former.training.progress import EpochProgress
+from para_former.training.recipes import expect_weights
 from para_former.training.run import (
     RECORD_FILE,
     check_place,
@@ -46,6 +47,7 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     the last epoch whatever the time.
     """
     check_place(config)
+    expect_weights(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
     learner, dataset, start, epochs_done = _begin(config, device, console)

@@ -145,7 +145,7 @@ def finetune(dataset: str) -> TrainConfig:
     return TrainConfig(
         dataset=dataset,
         model="para_former_base_12_12",
-        recipe="finetune",
+        recipe=FINETUNE,
         epochs=10,
         batch_size=512 if dataset.startswith("cifar") else 64,
         optimizer="sgd",
@@ -160,6 +160,7 @@ def finetune(dataset: str) -> TrainConfig:
     )
 
 
+FINETUNE = "finetune"
 RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "basic": basic,
     "paper": paper,
@@ -167,7 +168,7 @@ RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "shallow": shallow,
     "shallow-conv": shallow_conv,
     "modern": modern,
-    "finetune": finetune,
+    FINETUNE: finetune,
 }
 
 
@@ -177,3 +178,10 @@ def get_recipe(name: str, dataset: str) -> TrainConfig:
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}: expected one of {', '.join(RECIPES)}")
     return RECIPES[name](dataset)
+
+
+def expect_weights(config: TrainConfig) -> None:
+    """Refuse to fine-tune nothing: from scratch, the settings for pretrained weights lead nowhere."""
+    if config.recipe == FINETUNE and config.pretrained is None:
+        weights = "weights to begin with, --pretrained of para-former train"
+        raise InputError(f"--recipe {FINETUNE}: expected {weights}, found none")
