@@ -1,6 +1,7 @@
 """Prepared networks against the plain loop: every executor, option, shape and precision; and what freezing means."""
 
 import pytest
+import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 import para_former as pf
 from para_former.execution.blocks import ROWS, BlockLimits
 from para_former.execution.frozen import FEW_ROWS
-from para_former.models.weights import select_branches
+from para_former.models.weights import select_branches, serial_vit
 from tests.execution.test_reference import OPTIONS, TOLERANCE, largest_error, numbers_of
 from tests.networks import images_for, network_fields, small_network
 
@@ -154,6 +155,28 @@ def test_graphs_on_a_gpu_equal_the_loop(depth, pool):
         images = images_for(model, batch).cuda()
         assert largest_error(prepared(images), pf.reference(model, images)) < 1e-4
     assert prepared.fallback is None
+
+
+@pytest.mark.parametrize("other", ["timm", "linear", "prepared", "nothing"])
+def test_another_model_is_refused_with_what_it_is(other, no_shape_checks):
+    makers = {
+        "timm": lambda: serial_vit(small_network().config),
+        "linear": lambda: torch.nn.Linear(3, 5),
+        "prepared": lambda: pf.prepare(small_network()),
+        "nothing": lambda: None,
+    }
+    model = makers[other]()
+    with pytest.raises(pf.InputError, match=f"model: expected a ParaFormer, found {type(model).__name__}; .*timm.md"):
+        pf.prepare(model)
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: timm.create_model("para_former_1_2", num_classes=5), lambda: torch.compile(small_network())]
+)
+def test_a_network_from_timms_registry_or_compiled_is_prepared(made, no_shape_checks):
+    model = made().eval()
+    images = images_for(model)
+    assert largest_error(pf.prepare(model)(images), pf.reference(model, images)) < 1e-5
 
 
 def test_bad_arguments_name_what_was_expected(no_shape_checks):

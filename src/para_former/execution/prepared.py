@@ -31,9 +31,13 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
     batched form as one CUDA graph per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per
     process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum
-    over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for an unknown
-    executor or dtype.
+    over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for another model, an
+    unknown executor or dtype.
     """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile was given
+    if not isinstance(model, ParaFormer):
+        way = "the weights of a timm ViT go into one by para_former.models.from_timm, see docs/timm.md"
+        raise InputError(f"model: expected a ParaFormer, found {type(model).__name__}; {way}")
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
     dtype = dtype or model.embed.pos_embed.dtype
