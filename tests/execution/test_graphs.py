@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import para_former as pf
+from para_former.execution import Prepared
 from para_former.execution.graphs import GraphCache, record_cuda_graph
 from tests.networks import images_for, small_network
 
@@ -84,6 +85,22 @@ def test_a_copied_network_replays_no_graph_of_the_first(copied):
     other = copied(prepared)
     other.head_bias += 1
     assert torch.allclose(other(images), before + 1)
+
+
+@pytest.mark.parametrize("assign", [True, False])
+@pytest.mark.parametrize("around", [lambda network: network, torch.nn.Sequential, copy.deepcopy])
+def test_a_network_with_other_weights_replays_no_graph_of_the_earlier(around, assign):
+    model, halved = small_network(), small_network()
+    for parameter in halved.parameters():
+        parameter.data *= 0.5
+    images = images_for(model)
+    loaded, wanted = (around(pf.prepare(network, "graphed")) for network in (model, halved))
+    before, expected = loaded(images), wanted(images)
+    (prepared,) = [module for module in loaded.modules() if isinstance(module, Prepared)]
+    prepared._graphs._replays[images.shape, images.dtype, images.device, 6] = lambda images: before  # a recorded one
+    assert torch.equal(loaded(images), before) and not torch.allclose(before, expected)
+    loaded.load_state_dict(wanted.state_dict(), assign=assign)
+    assert torch.equal(loaded(images), expected)
 
 
 def test_what_is_recorded_in_inference_mode_is_replayed_outside(monkeypatch):

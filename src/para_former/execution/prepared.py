@@ -66,6 +66,7 @@ class Prepared(nn.Module):
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
         self._graphs = GraphCache(self._compute)
+        self.register_load_state_dict_post_hook(_tensors_changed)
         self._plan()
         self.eval()
 
@@ -126,16 +127,22 @@ class Prepared(nn.Module):
             self.limits = measure_block_limits(self.threads, self.dtype)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
-        """Moved or cast (`.to`): the graphs recorded so far point at the old tensors, the plan is another device's.
-
-        The last norm and the head stay float32 at least, as `prepare` makes them.
-        """
-        self._graphs.clear()
+        """Moved or cast (`.to`); the last norm and the head stay float32 at least, as `prepare` makes them."""
         super()._apply(fn, recurse)
         for name, tensor in list(self.named_buffers(recurse=False)):
             setattr(self, name, tensor.to(_exact(tensor.dtype)))
-        self._plan()
+        _tensors_changed(self)
         return self
+
+
+def _tensors_changed(network: Prepared, *_: object) -> None:
+    """The graphs recorded so far point at the old tensors, and the plan may be another device's.
+
+    Called after `.to` and, as PyTorch calls it, after `load_state_dict`, which puts other tensors in place with
+    `assign=True`.
+    """
+    network._graphs.clear()
+    network._plan()
 
 
 def _exact(dtype: torch.dtype) -> torch.dtype:
