@@ -11,7 +11,7 @@ from torch import nn
 from para_former.data import SPECS
 from para_former.models import ParaFormer
 from para_former.models.layers import BranchLinear
-from para_former.training.optim import build_optimizer, learning_rate
+from para_former.training.optim import average_decay, build_optimizer, learning_rate
 from tests.training.helpers import tiny_run
 
 peaks = st.floats(1e-6, 10)
@@ -49,6 +49,14 @@ def test_rate_never_jumps(peak, warmup, decay):
     rates = schedule(peak, warmup, decay)
     largest = peak * max(1 / max(1, warmup), math.pi / (2 * decay)) * (1 + 1e-9)
     assert all(abs(after - before) <= largest for before, after in zip(rates, rates[1:], strict=False))
+
+
+@given(st.floats(0.5, 0.9999))
+def test_the_decay_of_the_average_rises_from_few_steps_to_its_own(most):
+    decays = [average_decay(updates, most=most) for updates in range(200)]
+    assert decays == sorted(decays) and decays[0] == 0.1
+    assert all(1 / (1 - decay) <= 2 + updates / 9 for updates, decay in enumerate(decays))  # steps that count
+    assert average_decay(10**6, most=most) == most
 
 
 @given(peaks, warmups, decays, st.randoms())

@@ -54,13 +54,24 @@ def test_clipping_bounds_the_step():
 
 
 def test_the_average_follows_the_weights_and_is_what_is_evaluated():
-    each = learner(ema=0.75)
+    each = learner(ema=0.2)
     each.step(IMAGES, LABELS, 0.1)
-    first = weights(each.model).clone()
-    torch.testing.assert_close(weights(each.network), first)  # the average of one
-    each.step(IMAGES, LABELS, 0.1)
-    torch.testing.assert_close(weights(each.network), 0.75 * first + 0.25 * weights(each.model))
+    average = weights(each.model).clone()
+    torch.testing.assert_close(weights(each.network), average)  # the average of one
+    for decay in (2 / 11, 0.2, 0.2):
+        each.step(IMAGES, LABELS, 0.1)
+        average = decay * average + (1 - decay) * weights(each.model)
+        torch.testing.assert_close(weights(each.network), average)
     assert each.network is not each.model and learner(ema=0.0).network is not each.network
+
+
+def test_the_average_of_a_short_run_is_not_its_first_weights():
+    each, passed = learner(ema=0.999, optimizer="sgd"), []
+    for _ in range(20):
+        each.step(IMAGES, LABELS, 0.01)
+        passed.append(weights(each.model).clone())
+    from_first, from_last = ((weights(each.network) - passed[place]).norm() for place in (0, -1))
+    assert from_last < from_first / 4
 
 
 def statistics(of):
@@ -69,14 +80,14 @@ def statistics(of):
 
 def test_the_average_has_averaged_statistics_too():
     """Those of the newest weights would belong to other weights than the averaged ones."""
-    each = learner(ema=0.75, stem="conv")
+    each = learner(ema=0.1, stem="conv")
     before = statistics(each.model).clone()
     each.step(IMAGES, LABELS, 0.1)
     first = statistics(each.model).clone()
     assert not torch.equal(first, before)
     torch.testing.assert_close(statistics(each.network), first)
     each.step(IMAGES.flip(0) * 2, LABELS, 0.1)
-    torch.testing.assert_close(statistics(each.network), 0.75 * first + 0.25 * statistics(each.model))
+    torch.testing.assert_close(statistics(each.network), 0.1 * first + 0.9 * statistics(each.model))
 
 
 def test_statistics_are_those_of_each_part_of_a_batch():

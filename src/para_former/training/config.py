@@ -56,7 +56,8 @@ class TrainConfig:
     clip_norm: float = 0.0
     """largest norm of all gradients together; 0 for no clipping"""
     ema: float = 0.0
-    """decay of the moving average of the weights, which is then what is evaluated and saved; 0 for none"""
+    """decay of the moving average of the weights, which is then what is evaluated and saved; 0 for none. It warms up:
+    after t updates it is at most (1 + t) / (10 + t)"""
     label_smoothing: float = 0.1
     """share of the target spread evenly over all classes"""
     augment: Annotated[Augment, tyro.conf.OmitArgPrefixes] = field(default_factory=Augment)

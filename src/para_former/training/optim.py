@@ -1,4 +1,6 @@
-"""The optimiser and its schedule. The learning rate is a pure function of the step, so that resuming cannot bend it."""
+"""The optimiser and its schedules. Learning rate and decay of the average are pure functions of the step, so that
+resuming cannot bend them.
+"""
 
 import math
 
@@ -36,3 +38,12 @@ def learning_rate(step: int, *, peak: float, warmup: int, total: int, schedule: 
     if schedule == "constant":
         return peak
     return peak * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
+
+
+def average_decay(updates: int, *, most: float) -> float:
+    """min(most, (1 + t) / (10 + t)) after t updates of the average (TensorFlow's ExponentialMovingAverage).
+
+    Until `most` is reached the average is over about the last ninth of the steps so far: without the warm-up a run of
+    fewer steps than 1 / (1 - most) would end with weights near those of its first step.
+    """
+    return min(most, (1 + updates) / (10 + updates))

@@ -17,7 +17,7 @@ from para_former.errors import InputError
 from para_former.models import ParaFormer
 from para_former.models.saving import load_weights
 from para_former.training.config import TrainConfig
-from para_former.training.optim import build_optimizer
+from para_former.training.optim import average_decay, build_optimizer
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -31,8 +31,7 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.average: AveragedModel | None = None
         if config.ema:
-            average = get_ema_multi_avg_fn(config.ema)
-            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)  # BatchNorm's statistics too
+            self.average = AveragedModel(model, use_buffers=True)  # BatchNorm's statistics too
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
@@ -73,6 +72,8 @@ class Learner:
         self.scaler.update()
         self.optimizer.zero_grad()
         if self.average:
+            decay = average_decay(int(self.average.n_averaged), most=self.config.ema)
+            self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)
             self.average.update_parameters(self.model)
         return loss_sum
 
