@@ -77,6 +77,29 @@ WRONG_FILES = {
 }
 
 
+BLOCK = "Transformer/encoderblock_1"
+ONES = [  # arrays with an axis of one number where there are more, or without it
+    ("cls", (1, 1, 1)),
+    ("cls", (24,)),
+    ("embedding/kernel", (4, 4, 3, 1)),
+    ("embedding/bias", (1,)),
+    ("embedding/bias", ()),
+    ("Transformer/posembed_input/pos_embedding", (1, 17, 1)),
+    ("Transformer/posembed_input/pos_embedding", (1, 1, 24)),
+    ("Transformer/posembed_input/pos_embedding", (17, 24)),
+    ("Transformer/encoder_norm/scale", (1,)),
+    (f"{BLOCK}/LayerNorm_0/bias", (1,)),
+    (f"{BLOCK}/LayerNorm_2/scale", (1,)),
+    (f"{BLOCK}/MlpBlock_3/Dense_0/kernel", (24, 1)),
+    (f"{BLOCK}/MlpBlock_3/Dense_0/kernel", (1, 1)),
+    (f"{BLOCK}/MlpBlock_3/Dense_1/bias", (1,)),
+    (f"{BLOCK}/MultiHeadDotProductAttention_1/query/bias", (1, 1)),
+    (f"{BLOCK}/MultiHeadDotProductAttention_1/value/kernel", (24, 3, 1)),
+    (f"{BLOCK}/MultiHeadDotProductAttention_1/out/kernel", (1, 1, 24)),
+    (f"{BLOCK}/MultiHeadDotProductAttention_1/out/bias", (1,)),
+    ("head/kernel", (24, 1)),
+    ("head/bias", (1,)),
+]
 CONV = replace(PUBLISHED, stem="conv")
 
 
@@ -92,6 +115,12 @@ def test_a_wrong_file_of_googles_is_told_in_one_line(tmp_path, damage, told):
     file = write_google(tmp_path / "ViT.npz", noisy_vit(PUBLISHED))
     damage(file)
     assert re.search(told, refusal(file))
+
+
+@pytest.mark.parametrize(("name", "shape"), ONES)
+def test_an_array_of_googles_is_not_repeated_to_fill_a_larger_one(tmp_path, name, shape):
+    file = write_google(tmp_path / "ViT.npz", noisy_vit(PUBLISHED), **{name: np.full(shape, 0.1, np.float32)})
+    assert "not the weights of a plain ViT: " in refusal(file)
 
 
 def test_a_wrong_safetensors_file_is_told_in_one_line(tmp_path):

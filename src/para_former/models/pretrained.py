@@ -16,6 +16,7 @@ import torch
 from timm.models import adapt_input_conv
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
@@ -121,9 +122,20 @@ def _from_google(path: Path, config: ModelConfig) -> _Source:
         own = replace(config, **sizes, depth=layers, mlp_ratio=mlp_width / width, pool="cls", num_classes=classes)
         vit = serial_vit(own)
         file.seek(0)
-        vit.load_pretrained(file)
+        with _WholeCopies():
+            vit.load_pretrained(file)
     weights = vit.state_dict()
     return _Source(weights=weights, sizes={**_sizes(weights), "heads": heads}, normalization=HALF)
+
+
+class _WholeCopies(TorchFunctionMode):
+    """Refuses to fill a tensor from one of another shape: timm copies arrays, and PyTorch repeats their axes of 1."""
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        if function is torch.Tensor.copy_ and arguments[0].shape != arguments[1].shape:
+            wanted, found = (list(tensor.shape) for tensor in arguments[:2])
+            raise ValueError(f"expected an array of shape {wanted}, found {found}")
+        return function(*arguments, **(named or {}))
 
 
 def _from_run(folder: Path, config: ModelConfig) -> _Source:
