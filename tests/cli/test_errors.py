@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from para_former.cli import info
+from para_former.records import read_records, write_records
 from tests.cli.conftest import TRAIN
 
 DIGITS = "train --dataset=digits --output=run"
@@ -107,6 +108,10 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "missing run to report": ("report nowhere", ["nowhere: ", "expected"]),
     "no run to report": ("report", ["expected at least one", "found none"]),
     "empty folder to report": ("report empty", ["empty", "expected"]),
+    "record with a text for a number to report": (
+        "report mistyped",
+        ["report: record.jsonl: line 1: expected 'epochs' of every run line to be a whole number, found \"ten\""],
+    ),
     "weights to report": ("report trained/model.safetensors", ["trained/model.safetensors", "expected"]),
     "unknown split": ("evaluate trained --split=dev", ["--split", "dev", "validation"]),
     "truncated weights to evaluate": ("evaluate truncated", ["truncated/model.safetensors: ", "safetensors file"]),
@@ -127,7 +132,7 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
 @pytest.fixture
 def workplace(trained, tmp_path, monkeypatch):
     """Runs and files that are damaged in one way each, and a cache that shows when something is decoded into it."""
-    for name in ("truncated", "without_weights", "unfinished", "broken", "binary"):
+    for name in ("truncated", "without_weights", "unfinished", "broken", "binary", "mistyped"):
         shutil.copytree(trained, tmp_path / name)
     weights = trained / "model.safetensors"
     (tmp_path / "truncated" / weights.name).write_bytes(weights.read_bytes()[:-1000])
@@ -136,6 +141,8 @@ def workplace(trained, tmp_path, monkeypatch):
         (tmp_path / "unfinished" / path).unlink()
     (tmp_path / "broken/config.json").write_text('{"depth": 1, "image_size": 8, "colour": "red"}')
     (tmp_path / "binary/config.json").write_bytes(bytes(range(128, 256)))
+    line, *others = read_records(tmp_path / "mistyped/record.jsonl")
+    write_records(tmp_path / "mistyped/record.jsonl", [{**line, "epochs": "ten"}, *others])
     (tmp_path / "text.jpg").write_text("This is no picture.\nNor is this.\n")
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("PARA_FORMER_CACHE", str(tmp_path / "cache"))

@@ -74,7 +74,7 @@ def test_against_other_peers_the_quartiles_are_the_widest():
 def test_bad_lines_are_named():
     line = records.bench_line()
     del line["contenders"]
-    with pytest.raises(InputError, match=r"a\.jsonl: expected 'contenders' in every bench line"):
+    with pytest.raises(InputError, match=r"a\.jsonl: line 1: expected 'contenders' in every bench line"):
         suites([line])
 
 

@@ -172,9 +172,9 @@ def test_a_table_shows_one_set_of_latency_conditions_and_the_hardest_peer():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([{"kind": "run", "model": "x"}], r"a: expected 'depth' in every run line"),
+        ([{"kind": "run", "model": "x"}], r"a: line 1: expected 'depth' in every run line"),
         ([helpers.epoch_line(1, 5.0)], r"a: expected a run line before the first epoch line"),
-        ([{"kind": "latency"}], r"a: expected 'model' in every latency line"),
+        ([{"kind": "latency"}], r"a: line 1: expected 'model' in every latency line"),
     ],
 )
 def test_bad_lines_are_named(lines, message):

@@ -1,6 +1,6 @@
 """`bench` records, sorted into suites: one suite of points on one machine, with one number of threads.
 
-Here record lines are checked, grouped and asked for times and ratios; nothing is drawn, formatted or worded.
+Here record lines are grouped and asked for times and ratios; nothing is drawn, formatted or worded.
 """
 
 import json
@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from para_former.errors import InputError
 from para_former.records import Record
+from para_former.reports.fields import read
 
 SETTING = ("mode", "depth", "layers", "width", "image_size", "patch_size", "pool", "batch", "dtype")
 """what a point is; two records that agree in all of it on one machine are one point, measured twice"""
-REQUIRED = (*SETTING, "suite", "tokens", "device", "threads", "baseline", "contenders", "not_measured", "environment")
 SUITES = ("quick", "cpu", "gpu", "grid")
 OURS = {"inference": "prepared", "training": "stacked"}
 STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
@@ -146,12 +145,7 @@ class Suite:
 
 def collect_bench(records_by_path: Mapping[str, list[Record]]) -> list[Suite]:
     """All suites, those of a CPU first; of a point measured twice on one machine the later record counts."""
-    points = [
-        Point(path, _checked(path, record))
-        for path, records in sorted(records_by_path.items())
-        for record in records
-        if isinstance(record, dict) and record.get("kind") == "bench"
-    ]
+    points = [Point(path, record) for path, record in read(records_by_path, "bench")]
     groups: dict[tuple, dict[tuple, Point]] = {}
     for point in sorted(points, key=lambda point: str(point.line["environment"].get("time", ""))):
         groups.setdefault(_conditions(point.line), {})[point.setting] = point
@@ -187,10 +181,3 @@ def _conditions(line: Record) -> tuple:
     place = SUITES.index(line["suite"]) if line["suite"] in SUITES else len(SUITES)
     torch = environment.get("versions", {}).get("torch", "unknown")
     return line["device"] != "cpu", line["device"], place, line["suite"], hardware, line["threads"], torch
-
-
-def _checked(path: str, record: Record) -> Record:
-    missing = [name for name in REQUIRED if name not in record]
-    if missing:
-        raise InputError(f"{path}: expected {missing[0]!r} in every bench line, found one without it")
-    return record

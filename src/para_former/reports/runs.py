@@ -1,4 +1,4 @@
-"""Record lines of training and timing, checked, and put together as runs; no accuracy is compared or averaged here."""
+"""Record lines of training and timing, put together as runs; no accuracy is compared or averaged here."""
 
 import json
 from collections.abc import Mapping
@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 
 from para_former.errors import InputError
 from para_former.records import EARLIER, STUDIES, Record
+from para_former.reports.fields import read
 
-REQUIRED = {
-    "run": "model depth layers parameters dataset recipe seed epochs config model_config split environment",
-    "epoch": "epoch validation_top1 images_per_second seconds",
-    "test": "epoch top1 classes per_class_top1 confusion samples",
-    "latency": "model depth layers dataset batch tokens width threads device dtype peer ours_ms peer_ms ratio "
-    "relative_error environment",
-}
 NAMED = frozenset({"model", "dataset", "recipe", "epochs", "seed"})
 """fields of a configuration that name a run; every other one is a setting"""
 
@@ -88,28 +82,17 @@ class Run:
 def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], list[Record]]:
     """All training runs and all latency records, in the order of their paths; lines of other kinds are not read."""
     runs, latencies = [], []
-    for path, records in sorted(records_by_path.items()):
-        run = None
-        for record in records:
-            kind = record.get("kind") if isinstance(record, dict) else None
-            if kind in REQUIRED:
-                _require(path, kind, record)
-            if kind == "run":
-                run = Run(path, record)
-                runs.append(run)
-            elif kind == "latency":
-                latencies.append(record)
-            elif kind in ("epoch", "test"):
-                if run is None:
-                    raise InputError(f"{path}: expected a run line before the first {kind} line, found none")
-                if kind == "epoch":
-                    run.epochs[record["epoch"]] = record
-                elif run.test is None:
-                    run = runs[-1] = Run(path, run.line, run.epochs, record)
+    for path, record in read(records_by_path, "run", "epoch", "test", "latency"):
+        kind = record["kind"]
+        run = runs[-1] if runs and runs[-1].path == path else None
+        if kind == "run":
+            runs.append(Run(path, record))
+        elif kind == "latency":
+            latencies.append(record)
+        elif run is None:
+            raise InputError(f"{path}: expected a run line before the first {kind} line, found none")
+        elif kind == "epoch":
+            run.epochs[record["epoch"]] = record
+        elif run.test is None:
+            runs[-1] = Run(path, run.line, run.epochs, record)
     return runs, latencies
-
-
-def _require(path: str, kind: str, record: Record) -> None:
-    missing = [name for name in REQUIRED[kind].split() if name not in record]
-    if missing:
-        raise InputError(f"{path}: expected {missing[0]!r} in every {kind} line, found one without it")

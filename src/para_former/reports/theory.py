@@ -6,11 +6,11 @@ Where a study was run several times on one network, the last record counts. Figu
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from para_former.errors import InputError
 from para_former.records import Record
 from para_former.reports import paper, theory_plots
 from para_former.reports.document import Block, Cell, Figure, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, network_label
+from para_former.reports.fields import THEORY, read
 from para_former.reports.tables import accuracy, not_measured, title
 from para_former.reports.theory_findings import theory_sentences
 
@@ -55,27 +55,15 @@ DRAWINGS = {
     "similarity": theory_plots.similarity,
     "branches": theory_plots.branches,
 }
-REQUIRED = {
-    "approximation": "curves",
-    "decomposition": "model seconds units error error_in_pixels error_nudged parts images",
-    "freedom": "model depth counts slots images",
-    "similarity": "model depth slots untrained images",
-    "diversity": "model depth layers dataset recipe seed epochs classes left_out top1 measures correlations resamples",
-    "branches": "model branches images error_all error_alone error_without order_given order_greedy effective_rank "
-    "similarity logit_size",
-}
 
 
 def collect_theory(records_by_path: Mapping[str, list[Record]]) -> list[Record]:
     """The last record of each study of each network, with its path, studies in the order of the page."""
     found: dict[tuple, Record] = {}
-    for path, records in sorted(records_by_path.items()):
-        for record in records:
-            if isinstance(record, dict) and record.get("kind") == "theory":
-                _require(path, record)
-                names = ("study", "dataset", "model", "recipe", "seed", "epochs")
-                found[(*(str(record.get(name)) for name in names),)] = {**record, "path": path}
-    return sorted(found.values(), key=lambda record: list(REQUIRED).index(record["study"]))
+    for path, record in read(records_by_path, "theory"):
+        names = ("study", "dataset", "model", "recipe", "seed", "epochs")
+        found[(*(str(record.get(name)) for name in names),)] = {**record, "path": path}
+    return sorted(found.values(), key=lambda record: list(THEORY).index(record["study"]))
 
 
 def theory_section(records: Sequence[Record], measured: Sequence[Experiment]) -> Iterator[Block]:
@@ -152,18 +140,7 @@ def _accuracy(experiment: Experiment, depth: int) -> Cell:
 
 
 def _of(record: Record) -> str:
-    if "model" not in record:
+    if record["study"] == "approximation":  # of no network
         return ""
     label = network_label(record["model"], record["depth"], record["layers"])
     return f"{label} on {title(record['dataset'])}, {record['epochs']} epochs."
-
-
-def _require(path: str, record: Record) -> None:
-    study = record.get("study")
-    if study not in REQUIRED:
-        raise InputError(
-            f"{path}: expected the study of a theory line to be one of {', '.join(REQUIRED)}, found {study!r}"
-        )
-    missing = [name for name in ("environment", *REQUIRED[study].split()) if name not in record]
-    if missing:
-        raise InputError(f"{path}: expected {missing[0]!r} in every theory line of {study}, found one without it")
