@@ -9,7 +9,7 @@ from para_former.training.config import TrainConfig
 
 
 def _sizes(dataset: str) -> dict[str, int | None]:
-    """Pixels of the image that the network sees, None for the data set's own, and of a patch: about 64 patches."""
+    """Pixels of the image that the network sees, None for as stored, and of a patch: 64 patches, 4 of the digits."""
     if dataset in ("digits", "cifar10", "cifar100"):
         return {"image_size": None, "patch_size": 4}
     return {"image_size": 96, "patch_size": 12} if dataset == "stl10" else {"image_size": 128, "patch_size": 16}
@@ -38,8 +38,8 @@ def paper(dataset: str) -> TrainConfig:
 
     The rest is from the authors' later code for the same networks: ViT-Tiny's width, Adam at a constant 1e-4, batch
     500, dropout 0.1, RandAugment(2, 14), crop and flip. Where that code and the one behind it differ, it is what came
-    nearest to the paper's figures (`fingerprint.py`; `docs/reproduction.md` has the evidence). A data set of a thousand
-    images gets a smaller batch, since 500 would leave it one step an epoch.
+    nearest to the paper's figures (`fingerprint.py`; `docs/reproduction.md` has the evidence). All sets but
+    CIFAR get batches of 64, since 500 would leave Flowers-102 one step an epoch.
     The paper's CIFAR-10 figures: 55.95 with 1-1, 71.53 with 1-24, 79.39 with 6-6 (Tables 2 and 3).
 
     para-former reproduce --dataset cifar10 --table 2 --recipe paper
@@ -62,9 +62,9 @@ def paper(dataset: str) -> TrainConfig:
 
 
 def paper_short(dataset: str) -> TrainConfig:
-    """`paper` in the hours of two CPU cores: at ten times the rate, falling along a cosine, and half the batch.
+    """`paper` in the hours of two CPU cores: at ten times the rate, falling along a cosine, half the batch on CIFAR.
 
-    Adam moves a weight by about the rate in a step: the rates of its 10 epochs add up to those of 100 of `paper`.
+    Adam moves a weight by about the rate in a step: there the rates of its 10 epochs add up to those of 100 of `paper`.
 
     para-former reproduce --dataset cifar10 --table 2 --recipe paper-short --seeds 2
     """
