@@ -13,7 +13,7 @@ TOKENS = {65: {"image_size": 32, "patch_size": 4}, 197: {"image_size": 224, "pat
 
 
 def quick() -> list[Point]:
-    """The idea in less than a minute: one branch deep, two and six, one image and sixteen."""
+    """The idea in less than a minute: branches of depth 1, 2 and 6, one image and sixteen."""
     return [Point(depth=depth, batch=batch, contenders=READ_OUT) for batch in (1, 16) for depth in (1, 2, 6)]
 
 

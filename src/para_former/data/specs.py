@@ -1,6 +1,6 @@
 """The one table of all data sets: classes, sizes, official counts, normalisation and what their files are called.
 
-Facts only: finding and reading the files is ``sources.py``'s work, and a folder of pictures gets its spec there too.
+Facts only: finding and reading the files is ``sources.py``'s work, the spec of a folder of pictures ``folders.py``'s.
 """
 
 from collections.abc import Mapping, Sequence

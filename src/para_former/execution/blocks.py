@@ -53,7 +53,10 @@ def branches_per_block(
     limits: BlockLimits | None,
     on_gpu: bool,
 ) -> int:
-    """Branches in one block out of `count`, for so many images of the batch and, of a CPU, threads and limits."""
+    """How many of the `count` branches that are computed share a block, for `batch` images.
+
+    `threads` and `limits` are a CPU's and play no part on a GPU.
+    """
     batch = max(1, batch) if isinstance(batch, int) else 1  # none, or an open batch: planned for one image
     if executor == "loop":
         return 1

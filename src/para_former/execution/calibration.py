@@ -1,7 +1,8 @@
 """The constants of a device, measured in about a second on bare products, passes and calls: never on a network.
 
-Every figure is the median of repeated calls. What a constant means is `device.py`. For `prepare`, which cannot wait for
-so long, a CPU's limits of `blocks.py` are measured alone, and on which side of a product few rows are best.
+Times are medians of repeated calls, but for the size of the cache, which the fastest ones tell. What a constant means
+is `device.py`. For `prepare`, which cannot wait for so long, two things are measured, by the fastest calls: a CPU's
+limits of `blocks.py`, and on which side of a product of few rows the weights are read fastest.
 """
 
 import statistics
@@ -93,8 +94,8 @@ def measure_few_rows(threads: int, dtype: torch.dtype) -> int:
 def _batching_gains(rows: int, branches: int, dtype: torch.dtype, end: float) -> bool:
     """Whether norm, product and GELU of an MLP, width 192, are faster for all branches at once than one after another.
 
-    By the fastest of interleaved calls: other work on the machine makes a call ten times slower, never faster. They
-    are not where the clock passes `end` before the last call.
+    By the fastest of interleaved calls: other work on the machine makes a call ten times slower, never faster. False
+    where the clock passes `end` before all calls are made.
     """
     shapes = (branches, 1, rows, 192), (192,), (branches, 768, 192), (branches, 768)
     x, scale, weight, bias = (torch.full(shape, 0.01, device="cpu", dtype=dtype) for shape in shapes)

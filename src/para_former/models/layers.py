@@ -78,8 +78,8 @@ def attend(
 ) -> Float[Tensor, "rows heads tokens head_width"]:
     r"""$\mathrm{softmax}(Q K^T / \sqrt{e})\, V$ per row and head, by PyTorch's fused attention.
 
-    Save where gradients are wanted in bfloat16 on a CPU: there the fused backward takes 3 to 8 times as long as that of
-    the plain products (`docs/training.md`).
+    Except where gradients are wanted in bfloat16 on a CPU: there the fused backward takes 3 to 8 times as long as that
+    of the plain products (`docs/training.md`).
     """
     if query.requires_grad and query.dtype == torch.bfloat16 and query.device.type == "cpu":
         weights = (query * query.shape[-1] ** -0.5 @ key.mT).softmax(-1)

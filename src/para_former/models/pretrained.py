@@ -1,7 +1,7 @@
 """Weights for a network to begin with: from timm's hub, a file of Google's, a safetensors file, or a run of ours.
 
 Reading Google's layout and resizing positions and patches is timm's work. Here is told which of its functions reads
-what, whether the weights fit, and where they go. Putting them into a network and training it is done elsewhere.
+what, whether the weights fit, and where they go. Putting them into a network is `training/start.py`.
 """
 
 import zipfile

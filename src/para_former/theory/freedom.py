@@ -4,7 +4,7 @@ Wang & Li (2024, Sec. 4.2) call this "the number of parameters affected by the i
 Eq. 8 and a freedom of 6 in Eq. 9", and say no more. The form of a branch of depth m has 3m + 2 slots: alpha_i, W_i,
 theta_i for i = 1..m, the linear part L and the constant c. The count that gives both of their numbers is
 
-    freedom(m) = slots that are affected by the input  AND  combined, that is, made of several of a module's parameters
+    freedom(m) = slots affected by the input  AND  combined, that is, made of several of the modules' parameters
 
 which follows their notation (appendix A.1): a combined term gets a hat where the input affects it, while "we will keep
 the original variables unchanged". It excludes one slot only, L = W'_{1,1} at m = 1, which the input affects as well and
