@@ -20,6 +20,8 @@ from para_former.records import read_records
 from para_former.reports.console import print_tables
 from tests.cli.conftest import TRAIN
 
+DOCS = Path(__file__).parents[2] / "docs"
+
 
 def numbers_in(text):
     return [float(number) for number in re.findall(r"\d+\.\d+", text)]
@@ -130,6 +132,21 @@ def test_predict_of_a_picture_of_the_networks_own_size_is_what_the_network_says(
     for result, row in zip(results, expected, strict=True):
         for guess in result["predictions"]:
             assert guess["probability"] == pytest.approx(row[int(guess["class"])].item(), abs=1e-5)
+
+
+def test_the_program_in_the_docs_says_what_predict_says(run, trained, pictures, tmp_path, capsys, monkeypatch):
+    (program,) = re.findall(r"```python\n(.*?)```", (DOCS / "deployment.md").read_text(), re.S)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/mine").symlink_to(trained)
+    (tmp_path / "pictures").mkdir()
+    for path in pictures.values():
+        shutil.copy(path, tmp_path / "pictures")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "deployment.md", "exec"), {})
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    results = json.loads(run("predict", trained, *sorted(pictures.values()), "--json").out)
+    first = [result["predictions"][0] for result in results]
+    assert said == [[guess["class"], f"{guess['probability']:.2f}"] for guess in first]
 
 
 def test_predict_prints_what_its_json_says(run, trained, picture):

@@ -8,7 +8,7 @@ import pytest
 
 from para_former.cli.main import COMMANDS
 from para_former.data import SPECS
-from para_former.training.recipes import get_recipe
+from para_former.training.recipes import FINETUNE, RECIPES, get_recipe
 
 
 def words(text):
@@ -59,3 +59,9 @@ def test_every_option_is_explained(run, command):
 @pytest.mark.parametrize("flag", ["--json", "--debug"])
 def test_help_wins_over_the_flags_of_every_command(run, flag):
     assert run(flag, "--help").out == run("--help").out
+
+
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+def test_help_names_every_recipe(run, command):
+    listed = re.search(r"--recipe STR (.*?) --", words(run(command, "--help").out)).group(1)
+    assert set(RECIPES) - set(re.findall(r"[a-z][a-z-]+", listed)) <= ({FINETUNE} if command == "reproduce" else set())
