@@ -70,8 +70,8 @@ def test_where_the_serial_network_wins_on_latency():
         helpers.latency_line(6, 6, ours=1.0, peer=9.0),
     ]
     assert latency(experiment({(1, 6): [60.0]}, timings)) == (
-        "Against a serial network of as many layers, at batch 1 (cpu, 2 threads, float32), branches in parallel are "
-        "faster for Para-F-1-6 and 1-24 (4.00× to 10.0×), slower for Para-F-2-24 (0.50×), "
+        "Against a serial network of as many layers, at batch 1 (Example CPU @ 2.50GHz, 2 threads, float32), branches "
+        "in parallel are faster for Para-F-1-6 and 1-24 (4.00× to 10.0×), slower for Para-F-2-24 (0.50×), "
         "neither faster nor slower for Para-F-3-24."
     )
 

@@ -122,9 +122,10 @@ def title(dataset: str) -> str:
 
 
 def device(latency: Record) -> str:
-    """The conditions of a latency, in words."""
-    threads = f", {latency['threads']} threads" if latency["device"] == "cpu" else ""
-    return f"{latency['device']}{threads}, {latency['dtype']}"
+    """The conditions of a latency, in words: the processor, a CPU's threads, the number format."""
+    on_cpu, parts = latency["device"] == "cpu", latency["environment"].get("hardware", {})
+    threads = f", {latency['threads']} threads" if on_cpu else ""
+    return f"{parts.get('cpu' if on_cpu else 'gpu', latency['device'])}{threads}, {latency['dtype']}"
 
 
 def listing(fields: Record) -> str:
