@@ -53,6 +53,11 @@ def test_families_are_not_mixed():
 def test_growth_with_depth_compares_equal_layers():
     found = growth_with_depth(experiment({(1, 24): [70.0], (6, 6): [90.0], (2, 24): [75.0]}))
     assert found == "With 24 layers mean accuracy grows with every step in depth: Para-F-1-24 70.00, 2-24 75.00."
+    found = growth_with_depth(experiment({(1, 6): [60.0], (1, 24): [70.0], (6, 6): [90.0], (2, 24): [65.0]}))
+    assert found == (
+        "With 24 layers mean accuracy does not grow with depth: Para-F-1-24 70.00, 2-24 65.00. "
+        "With 6 layers mean accuracy grows with every step in depth: Para-F-1-6 60.00, 6-6 90.00."
+    )
 
 
 def test_where_the_serial_network_wins_on_accuracy():
