@@ -15,8 +15,13 @@ TRAIN = f"train --dataset digits {NETWORK} --epochs 2 --batch-size 8 --device cp
 
 
 def start(arguments, folder):
+    """As from a terminal: a suite in the background of a shell is deaf to SIGINT, and its children with it."""
     command = [sys.executable, "-m", "para_former.cli", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not inherited, deafness is
+    try:
+        return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
