@@ -80,14 +80,8 @@ def measure_few_rows(threads: int, dtype: torch.dtype) -> int:
         torch.full(shape, 0.01, device="cpu", dtype=dtype) for shape in ((8, 768, 192), (8, 1, 192), (8, 768))
     )
 
-    def seconds(few_rows: int) -> float:
-        start = time.perf_counter()
-        batched(x, weight, bias, few_rows)
-        return time.perf_counter() - start
-
     with torch.inference_mode():
-        pairs = [(seconds(1), seconds(0)) for _ in range(PAIRS)]
-    left, right = map(min, zip(*pairs, strict=True))
+        left, right = (min(_times(partial(batched, x, weight, bias, rows), BRIEF)) for rows in (FEW_ROWS, 0))
     return FEW_ROWS if left < right else 0
 
 

@@ -31,7 +31,7 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.average: AveragedModel | None = None
         if config.ema:
-            self.average = AveragedModel(model, use_buffers=True)  # BatchNorm's statistics too
+            self.average = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)  # BatchNorm's too
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
@@ -72,10 +72,12 @@ class Learner:
         self.scaler.update()
         self.optimizer.zero_grad()
         if self.average:
-            decay = average_decay(int(self.average.n_averaged), most=self.config.ema)
-            self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)
             self.average.update_parameters(self.model)
         return loss_sum
+
+    def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+        """What `AveragedModel` asks for after so many updates; the first one it makes by itself, a copy."""
+        get_ema_multi_avg_fn(average_decay(int(updates), most=self.config.ema))(averaged, current, updates)
 
     def state(self) -> dict[str, Tensor]:
         """Everything a step changes, as named tensors."""
