@@ -58,6 +58,6 @@ def test_weights_lie_in_memory_as_their_products_read_them(pool):
     for few_rows in (FEW_ROWS, 0, FEW_ROWS):
         last.arrange(few_rows)
         torch.testing.assert_close(network(images), expected)
-        for name in last.row_weights:
+        for name in last.row_weights:  # all of them, at this depth
             weight = getattr(last, name)
             assert (weight if few_rows else weight.mT).is_contiguous(), name

@@ -44,7 +44,7 @@ class Frozen(nn.Module):
     def arrange(self, few_rows: int) -> None:
         """For a CPU that reads weights fastest as left factors of up to so many rows; 0 if never, then as [in, out]."""
         self.few_rows = few_rows
-        for name in self.row_weights:
+        for name in self._buffers.keys() & self.row_weights:  # a constant query has no weights
             weight = getattr(self, name)
             setattr(self, name, weight.contiguous() if few_rows else weight.mT.contiguous().mT)
 
@@ -149,7 +149,7 @@ class FrozenClassReadOut(Frozen):
     At depth 1 the class token is a constant row, and so is its query; deeper, each branch has made its own.
     """
 
-    row_weights = ("value_weight", "proj_weight", "fc1_weight", "fc2_weight")
+    row_weights = ("query_weight", "value_weight", "proj_weight", "fc1_weight", "fc2_weight")
 
     def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype, class_row: Tensor | None) -> None:
         super().__init__(config, fold_read_out(level, config, class_row), dtype)

@@ -7,7 +7,7 @@ from para_former.records import Record
 from para_former.reports import bench_findings, bench_plots, bench_tables
 from para_former.reports.bench import Point, Suite, collect_bench, distinct
 from para_former.reports.document import Block, Figure, Grid, Heading, Paragraph, Points, Table
-from para_former.reports.tables import NOT_MEASURED, listing
+from para_former.reports.tables import NOT_MEASURED, listing, processor
 
 INTRODUCTION = (
     "Networks of equal layers, width, heads and tokens, timed in turns in one run. Serial, the baseline, is timm's ViT "
@@ -97,9 +97,8 @@ def _shared(suite: Suite) -> tuple[Point, ...]:
 
 
 def _title(suite: Suite) -> str:
-    hardware = suite.points[0].line["environment"].get("hardware", {})
     name = DEVICES.get(suite.device, (suite.device,))[0]
-    part = hardware.get("gpu") or hardware.get("cpu") or "unknown"
+    part = processor(suite.points[0].line) or "unknown"
     threads = suite.points[0].line["threads"]
     words = f"{name}, {part}, {threads} thread{'s' * (threads != 1)}" if suite.device == "cpu" else f"{name}, {part}"
     return f"{words}: suite {suite.name}"

@@ -40,13 +40,10 @@ def growth_with_layers(experiment: Experiment) -> str:
 
 def growth_with_depth(experiment: Experiment) -> str:
     """Whether accuracy grows with m where n is the same, the claim of the paper's Table 3; the largest n first."""
-    by_layers: dict[int, list[Network]] = {}
-    for network in experiment.measured:
-        by_layers.setdefault(network.layers, []).append(network)
     texts = (
         _trend(f"With {layers} layers", "depth", chain)
-        for layers, networks in sorted(by_layers.items(), reverse=True)
-        for chain in _chains(networks)
+        for layers in sorted({network.layers for network in experiment.measured}, reverse=True)
+        for chain in _chains([network for network in experiment.measured if network.layers == layers])
     )
     return " ".join(filter(None, texts))
 

@@ -123,9 +123,14 @@ def title(dataset: str) -> str:
 
 def device(latency: Record) -> str:
     """The conditions of a latency, in words: the processor, a CPU's threads, the number format."""
-    on_cpu, parts = latency["device"] == "cpu", latency["environment"].get("hardware", {})
-    threads = f", {latency['threads']} threads" if on_cpu else ""
-    return f"{parts.get('cpu' if on_cpu else 'gpu', latency['device'])}{threads}, {latency['dtype']}"
+    threads = f", {latency['threads']} threads" if latency["device"] == "cpu" else ""
+    return f"{processor(latency) or latency['device']}{threads}, {latency['dtype']}"
+
+
+def processor(record: Record) -> str:
+    """The GPU or CPU by name, as the record has it; nothing where it has none."""
+    parts = record["environment"].get("hardware", {})
+    return parts.get("gpu") or parts.get("cpu") or ""
 
 
 def listing(fields: Record) -> str:
