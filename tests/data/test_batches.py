@@ -14,6 +14,7 @@ from para_former.data import (
     Augment,
     DeviceSplit,
     Split,
+    batches,
     crop_flip,
     evaluation_batches,
     mixup,
@@ -113,6 +114,29 @@ def test_another_batch_size_sees_the_same_images_in_the_same_order(batch_size):
     whole_images, whole_labels = epoch()
     equal(labels, whole_labels[: len(labels)])
     equal(images, whole_images[: len(images)])
+
+
+@pytest.mark.parametrize(
+    "augment", [CROPPED, Augment(padding=1, randaugment_rounds=1, mixup=0.8, erasing=0.5)], ids=str
+)
+def test_batches_augmented_together_are_those_augmented_apart(monkeypatch, augment):
+    apart = epoch(batch_size=7, seed=3, number=4, augment=augment)
+    for count in (2, 3, 100):
+        monkeypatch.setattr(batches, "batches_together", lambda *_, count=count: count)
+        for together, alone in zip(epoch(batch_size=7, seed=3, number=4, augment=augment), apart, strict=True):
+            equal(together, alone)
+
+
+def test_only_a_gpu_augments_several_batches_at_once():
+    images = device_split().images
+    assert batches.batches_together(images, 7) == 1
+
+    class OnGPU(torch.Tensor):
+        is_cuda = True
+
+    on_gpu = images.as_subclass(OnGPU)
+    assert batches.batches_together(on_gpu, 7) == batches.TOGETHER_BYTES // (images[0].numel() * 7) > 1
+    assert batches.batches_together(on_gpu, 10**9) == 1 == batches.batches_together(on_gpu[:0], 7)
 
 
 def test_another_validation_split_changes_no_pixel_of_a_shared_image():

@@ -31,7 +31,7 @@ def test_bfloat16_on_a_cpu_equals_fused_attention_in_outputs_and_gradients(autoc
 
 def test_bfloat16_on_a_cpu_never_takes_the_fused_backward():
     def operations(dtype: torch.dtype) -> set[str]:
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile:
             outputs_and_gradients(lambda q, k, v: attend(q, k, v, 0.0), dtype)
         return {event.name for event in profile.events()}
 

@@ -21,6 +21,7 @@ from para_former.data.specs import DatasetSpec
 from para_former.errors import InputError
 
 Targets = Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"]
+TOGETHER_BYTES = 2**25  # of pixels that are augmented at once on a GPU; at times a dozen such copies exist, as float32
 Batch = tuple[Float32[Tensor, "batch channels height width"], Targets]
 
 
@@ -64,17 +65,28 @@ def training_batches(
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(shuffle_seed))  # equal on every device
     order = order.to(split.images.device)
     mean, std = torch.tensor([spec.mean, spec.std], device=order.device)
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        if len(rows) < batch_size < len(order):
-            break
+    count = len(order) // batch_size * batch_size or len(order)
+    together = batch_size * batches_together(split.images, batch_size)
+    for start in range(0, count, together):
+        rows = order[start : min(start + together, count)]
         before = order[start - 1, None] if augment.mixes else order[:0]
         rows = torch.cat([before, rows])  # the image before the first one joins in: mixing needs no other batch
         uniforms = uniform(seed, epoch, split.indices[rows], augment.numbers)
         images = normalize(augment_pixels(split.images[rows], uniforms, augment), mean, std)
         targets = F.one_hot(split.labels[rows], spec.num_classes).float() if augment.mixes else split.labels[rows]
         images, targets = augment_inputs(images, targets, uniforms, augment)
-        yield resize(images[len(before) :], spec.image_size), targets[len(before) :]
+        batches = (each[len(before) :].split(batch_size) for each in (images, targets))
+        for batch_images, batch_targets in zip(*batches, strict=True):
+            yield resize(batch_images, spec.image_size), batch_targets
+
+
+def batches_together(images: UInt8[Tensor, "count channels height width"], batch_size: int) -> int:
+    """How many batches are augmented at once: on a GPU many, since there one takes as long as a thousand images.
+
+    Augmentation is some hundred kernels whatever the number of images, and RandAugment waits for the device twice.
+    A CPU has nothing to launch, and its caches hold one batch.
+    """
+    return max(1, TOGETHER_BYTES // (images[0].numel() * batch_size)) if images.is_cuda and len(images) else 1
 
 
 def evaluation_batches(split: DeviceSplit, spec: DatasetSpec, *, batch_size: int) -> Iterator[Batch]:

@@ -1,0 +1,57 @@
+"""What only a GPU can show: recorded graphs compute what the plain loop does, and follow the network's tensors."""
+
+import pytest
+import torch
+
+import para_former as pf
+from tests.execution.test_reference import largest_error
+from tests.networks import images_for, small_network
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+
+@pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
+)
+def test_a_graph_per_shape_equals_the_loop(depth, pool, stem, dtype, tolerance):
+    model = small_network(depth=depth, pool=pool, stem=stem, image_size=16)
+    fast = pf.prepare(model.cuda(), dtype=dtype)
+    for batch in (1, 7, 1):
+        for seed in (0, 1):  # a graph replays with new images
+            images = images_for(model, batch).cuda() + seed
+            assert largest_error(fast(images.to(dtype)).double(), pf.reference(model, images)) < tolerance
+    assert fast.fallback is None and len(fast._graphs) == 2
+
+
+def test_graphs_of_some_branches_are_their_own():
+    model = small_network(layers=6).cuda()
+    fast, images = pf.prepare(model), images_for(model).cuda()
+    assert not torch.allclose(fast(images), fast(images, branches=2))
+    expected = pf.prepare(model, "batched")(images, branches=2)
+    torch.testing.assert_close(fast(images, branches=2), expected)
+
+
+def test_graphs_follow_other_weights_and_another_dtype():
+    model, other = (small_network(depth=2).cuda() for _ in range(2))
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 1.1
+    fast, images = pf.prepare(model), images_for(model).cuda()
+    before = fast(images)
+    fast.load_state_dict(pf.prepare(other).state_dict())
+    assert largest_error(fast(images), pf.reference(other, images)) < 1e-10
+    assert not torch.allclose(fast(images), before)
+    assert largest_error(fast.to(torch.float32)(images.float()).double(), pf.reference(other, images)) < 1e-4
+
+
+def test_a_network_moves_to_the_gpu_and_back():
+    model = small_network(depth=2)
+    images = images_for(model)
+    fast, expected = pf.prepare(model), pf.reference(model, images)
+    for device in ("cuda", "cpu", "cuda"):
+        assert largest_error(fast.to(device)(images.to(device)).cpu(), expected) < 1e-10

@@ -1,0 +1,40 @@
+"""Training on a GPU: the same step as on a CPU, and bit for bit the same run where it was stopped and resumed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from para_former.data import SPECS
+from para_former.models import ParaFormer
+from para_former.training.step import Learner
+from tests.training.helpers import outcome, tiny_run, train_quietly
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_step_is_the_step_of_a_cpu(compiled):
+    losses, weights = [], []
+    for device in ("cpu", "cuda"):
+        quiet = {"dropout": 0.0, "attention_dropout": 0.0, "drop_path": 0.0}
+        config = tiny_run(optimizer="sgd", compile=compiled and device == "cuda", **quiet)
+        torch.manual_seed(0)
+        model = ParaFormer(config.network(SPECS["digits"])).to(device)
+        learner = Learner(model, config, torch.device(device))
+        images, labels = torch.randn(12, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 10
+        losses.append(torch.stack([learner.step(images.to(device), labels.to(device), 0.1) for _ in range(3)]).cpu())
+        weights.append(torch.cat([parameter.detach().flatten().cpu() for parameter in learner.network.parameters()]))
+    torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_run_stopped_and_resumed_equals_the_uninterrupted_one(stop_at, precision):
+    whole = outcome(train_quietly(tiny_run(device="cuda", precision=precision, output=Path("whole"))))
+    with stop_at("save_checkpoint", 2, after=True):
+        train_quietly(tiny_run(device="cuda", precision=precision))
+    assert outcome(train_quietly(tiny_run(device="cuda", precision=precision, resume=True))) == whole
