@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:TensorFloat32")  # PyTorch's advice to compile for it
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_step_is_the_step_of_a_cpu(compiled):
     losses, weights = [], []
