@@ -16,14 +16,13 @@ pytestmark = [
 @pytest.mark.parametrize(("pool", "stem"), [("cls", "patch"), ("mean", "patch"), ("cls", "conv")])
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
+    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-3), (torch.bfloat16, 2e-2)]
 )
 def test_a_graph_per_shape_equals_the_loop(depth, pool, stem, dtype, tolerance):
     model = small_network(depth=depth, pool=pool, stem=stem, image_size=16)
     fast = pf.prepare(model.cuda(), dtype=dtype)
     for batch in (1, 7, 1):
-        for seed in (0, 1):  # a graph replays with new images
-            images = images_for(model, batch).cuda() + seed
+        for images in (images_for(model, batch).cuda(), images_for(model, batch).cuda().flip(-1)):  # a replay sees them
             assert largest_error(fast(images.to(dtype)).double(), pf.reference(model, images)) < tolerance
     assert fast.fallback is None and len(fast._graphs) == 2
 

@@ -18,7 +18,8 @@ pytestmark = [
 
 @pytest.mark.filterwarnings("ignore:TensorFloat32")  # PyTorch's advice to compile for it
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_step_is_the_step_of_a_cpu(compiled):
+def test_a_step_is_the_step_of_a_cpu(compiled, no_shape_checks):
+    """Of the six steps the first three prepare the graph that the others replay."""
     losses, weights = [], []
     for device in ("cpu", "cuda"):
         quiet = {"dropout": 0.0, "attention_dropout": 0.0, "drop_path": 0.0}
@@ -27,10 +28,25 @@ def test_a_step_is_the_step_of_a_cpu(compiled):
         model = ParaFormer(config.network(SPECS["digits"])).to(device)
         learner = Learner(model, config, torch.device(device))
         images, labels = torch.randn(12, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 10
-        losses.append(torch.stack([learner.step(images.to(device), labels.to(device), 0.1) for _ in range(3)]).cpu())
+        losses.append(torch.stack([learner.step(images.to(device), labels.to(device), 0.1) for _ in range(6)]).cpu())
         weights.append(torch.cat([parameter.detach().flatten().cpu() for parameter in learner.network.parameters()]))
     torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+
+
+def test_a_replay_sees_new_images_labels_and_rates():
+    config = tiny_run()
+    learner = Learner(ParaFormer(config.network(SPECS["digits"])).cuda(), config, torch.device("cuda"))
+    images, labels = torch.randn(12, 1, 8, 8, device="cuda"), torch.arange(12, device="cuda") % 10
+    for _ in range(5):
+        learner.step(images, labels, 0.0)
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    losses = [learner.step(images, labels, 0.0) for _ in range(2)]
+    assert losses[0] != losses[1]  # dropout is drawn anew
+    assert all(torch.equal(tensor, before[name]) for name, tensor in learner.model.state_dict().items())
+    learner.step(images, labels, 0.1)
+    assert not any(torch.equal(tensor, before[name]) for name, tensor in learner.model.named_parameters())
+    assert torch.isnan(learner.step(images * torch.nan, labels, 0.0))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

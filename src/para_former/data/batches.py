@@ -21,7 +21,7 @@ from para_former.data.specs import DatasetSpec
 from para_former.errors import InputError
 
 Targets = Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"]
-TOGETHER_BYTES = 2**25  # of pixels that are augmented at once on a GPU; at times a dozen such copies exist, as float32
+TOGETHER_BYTES = 2**26  # of pixels that are augmented at once on a GPU; at times a dozen such copies exist, as float32
 Batch = tuple[Float32[Tensor, "batch channels height width"], Targets]
 
 

@@ -2,8 +2,10 @@ r"""Weights of a network rewritten for inference: exact identities, applied once
 
     norm into product      W (gamma x_hat + beta) + b = (W diag(gamma)) x_hat + (W beta + b)
     key map into query     (W_q q + b_q) . (W_k x_hat_t + b_k) = (W_k^T (W_q q + b_q)) . x_hat_t + constant over t
-    value bias             sum_t p_t (W_v x_hat_t + b_v) = W_v (sum_t p_t x_hat_t) + b_v,   since the p_t sum to 1
-    class token at depth 1 q = cls + pos_0 is a constant of the weights, and so is every product of it
+    value bias             W_o sum_t p_t (W_v x_hat_t + b_v) + b_o = W_o W_v (sum_t p_t x_hat_t) + (W_o b_v + b_o),
+                           since the p_t sum to 1
+    class token at depth 1 q = cls + pos_0 is a constant of the weights, and so is every product of it; the sum that
+                           attention adds to takes up its bias
     patches                a convolution whose stride is its kernel is one product with the cut-out pixels
     BatchNorm              g (W * x - mean) / s + beta = (W g/s) * x + (beta - mean g/s),  s^2 = running variance + eps
 
@@ -66,9 +68,15 @@ def fold_read_out(level: Level, config: ModelConfig, class_row: Tensor | None) -
     query, key, value = weight.unflatten(1, (3, config.heads, -1)).unbind(1)  # [branches, heads, head_width, width]
     query_bias, _, value_bias = bias.unflatten(1, (3, config.heads, -1)).unbind(1)
     key = key * key.shape[2] ** -0.5
-    tensors = {"value_weight": value.flatten(0, 1), "value_bias": value_bias.flatten(0, 1), **_after_attention(level)}
+    tensors = {"value_weight": value.flatten(0, 1), **_after_attention(level)}
+    value_part = tensors["proj_weight"].double() @ value_bias.flatten(1)[:, :, None]
+    proj_bias = tensors.pop("proj_bias").double() + value_part[:, :, 0]
     if class_row is None:
-        query_tensors = {"query_weight": query.flatten(1, 2), "query_bias": query_bias.flatten(1)}
+        query_tensors = {
+            "query_weight": query.flatten(1, 2),
+            "query_bias": query_bias.flatten(1),
+            "proj_bias": proj_bias,
+        }
         return {**tensors, **query_tensors, "key_weight": key}
     row_hat = normalize(class_row.double())[0]  # [1, width]
     constant_query = query @ row_hat[0] + query_bias  # [branches, heads, head_width]
@@ -76,7 +84,7 @@ def fold_read_out(level: Level, config: ModelConfig, class_row: Tensor | None) -
     row = class_row.expand(len(weight), -1, -1)  # what attention adds to
     if level.residual == "normed":
         row = level.norm1.weight.double()[:, None] * row_hat + level.norm1.bias.double()[:, None]
-    return {**tensors, "key_query": key_query, "row": row}
+    return {**tensors, "key_query": key_query, "row": row + proj_bias[:, None]}
 
 
 def _after_attention(level: Level) -> Tensors:

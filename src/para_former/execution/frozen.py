@@ -98,8 +98,8 @@ class FrozenLevel(Frozen):
     def forward(self, x: Tokens, block: slice) -> Tokens:
         x = self.attend(x, block)
         x_hat = self.standardize(x)
-        update = branch_linear(self.hidden(x_hat, block), self.fc2_weight[block], self.fc2_bias[block])
-        return update.add_(self.skip(x, x_hat, 2, block))
+        skip = self.skip(x, x_hat, 2, block)
+        return add_linear(skip, self.hidden(x_hat, block), self.fc2_weight[block], self.fc2_bias[block])
 
     def attend(self, x: Tokens, block: slice) -> Tokens:
         """x + attention(norm(x)). The heads of all branches of the block are heads of one attention call."""
@@ -116,8 +116,7 @@ class FrozenLevel(Frozen):
             mixed = mixed.reshape(batch, tokens, len(weight), width).permute(2, 0, 1, 3)
         else:
             mixed = mixed.reshape(shared_by, batch, tokens, width)
-        update = branch_linear(mixed, self.proj_weight[block], self.proj_bias[block])
-        return update.add_(self.skip(x, x_hat, 1, block))
+        return add_linear(self.skip(x, x_hat, 1, block), mixed, self.proj_weight[block], self.proj_bias[block])
 
     def hidden(self, x_hat: Tokens, block: slice) -> Float[Tensor, "branches batch tokens hidden"]:
         """sigma(h), the MLP's hidden units."""
@@ -140,7 +139,8 @@ class FrozenMeanReadOut(FrozenLevel):
 
     def finish(self, hidden: Float[Tensor, "branches batch hidden"], row: Rows) -> Rows:
         """The rest, on one row per image of the first len(row) branches."""
-        return batched(hidden, self.fc2_weight[: len(row)], self.fc2_bias[: len(row)], self.few_rows).add_(row)
+        block = slice(len(row))
+        return add_product_(row, hidden, self.fc2_weight[block], self.few_rows).add_(self.fc2_bias[block, None])
 
 
 class FrozenClassReadOut(Frozen):
@@ -155,22 +155,26 @@ class FrozenClassReadOut(Frozen):
         super().__init__(config, fold_read_out(level, config, class_row), dtype)
 
     def gather(self, x: Tokens, block: slice) -> tuple[Rows, Float[Tensor, "branch_heads batch width"]]:
-        """What attention adds to in the class token's row, and sum_t p_t x_hat_t of each head, from all tokens."""
+        """What attention adds to in the class token's row, its bias included, and sum_t p_t x_hat_t of each head."""
         x_hat = self.standardize(x)
         if self.config.depth == 1:
             return self.row[block], self._mix_shared(x_hat[0], block)
-        return self.skip(x[:, :, 0], x_hat[:, :, 0], 1, block), self._mix(x_hat, block)
+        row = self.skip(x[:, :, 0], x_hat[:, :, 0], 1, block)
+        return row + self.proj_bias[block, None], self._mix(x_hat, block)
 
     def finish(self, row: Rows, mixed: Float[Tensor, "branch_heads batch width"]) -> Rows:
         """The rest, on one row per image of the first len(row) branches: values, projection, MLP."""
         block, of_heads = slice(len(row)), slice(len(mixed))
-        values = batched(mixed, self.value_weight[of_heads], self.value_bias[of_heads], self.few_rows)
+        values = multiply(mixed, self.value_weight[of_heads], self.few_rows)
         values = values.unflatten(0, (-1, self.config.heads)).transpose(1, 2).flatten(2)
-        row = batched(values, self.proj_weight[block], self.proj_bias[block], self.few_rows).add_(row)
+        if self.config.depth == 1:  # a constant of the weights, to be left as it is
+            row = multiply(values, self.proj_weight[block], self.few_rows).add_(row)
+        else:
+            row = add_product_(row, values, self.proj_weight[block], self.few_rows)
         row_hat = self.standardize(row)
         hidden = gelu_(batched(row_hat, self.fc1_weight[block], self.fc1_bias[block], self.few_rows))
-        update = batched(hidden, self.fc2_weight[block], self.fc2_bias[block], self.few_rows)
-        return update.add_(self.skip(row, row_hat, 2, block))
+        row = self.skip(row, row_hat, 2, block)
+        return add_product_(row, hidden, self.fc2_weight[block], self.few_rows).add_(self.fc2_bias[block, None])
 
     def _mix_shared(
         self, x_hat: Float[Tensor, "batch tokens width"], block: slice
@@ -196,18 +200,45 @@ def batched(
     bias: Float[Tensor, "branches outputs"],
     few_rows: int,
 ) -> Float[Tensor, "branches rows outputs"]:
-    """W_j x_j + b_j for every row, with W as the left factor where there are at most `few_rows`.
+    """W_j x_j + b_j for every row. The bias is added last: `baddbmm` would first write it out for every row."""
+    return multiply(x, weight, few_rows).add_(bias[:, None])
+
+
+def multiply(
+    x: Float[Tensor, "branches rows inputs"], weight: Float[Tensor, "branches outputs inputs"], few_rows: int
+) -> Float[Tensor, "branches rows outputs"]:
+    """W_j x_j for every row, with W as the left factor where there are at most `few_rows`.
 
     Of few rows the product is bound by reading W, and on which side W is read fastest differs from CPU to CPU. On the
-    left, rows are copied into plain order after it, since the next product is slow on any other. The bias is added
-    last: `baddbmm` would first write it out for every row.
+    left, rows are copied into plain order after it, since the next product is slow on any other.
     """
     rows = x.shape[1]
     few = isinstance(rows, int) and rows <= few_rows  # an exported open batch is not few
-    product = (
-        torch.bmm(weight, x.mT).mT.clone(memory_format=torch.contiguous_format) if few else torch.bmm(x, weight.mT)
-    )
-    return product.add_(bias[:, None])
+    return torch.bmm(weight, x.mT).mT.clone(memory_format=torch.contiguous_format) if few else torch.bmm(x, weight.mT)
+
+
+def add_product_(
+    total: Float[Tensor, "branches rows outputs"],
+    x: Float[Tensor, "branches rows inputs"],
+    weight: Float[Tensor, "branches outputs inputs"],
+    few_rows: int,
+) -> Float[Tensor, "branches rows outputs"]:
+    """total + W_j x_j for every row. On a GPU the product itself adds, in place: one kernel in place of two."""
+    return total.baddbmm_(x, weight.mT) if total.is_cuda else multiply(x, weight, few_rows).add_(total)
+
+
+def add_linear(
+    total: Float[Tensor, "#branches batch tokens outputs"],
+    x: Float[Tensor, "branches batch tokens inputs"],
+    weight: Float[Tensor, "branches outputs inputs"],
+    bias: Float[Tensor, "branches outputs"],
+) -> Float[Tensor, "branches batch tokens outputs"]:
+    """total + W_j x_j + b_j for every token; on a GPU as in `add_product_`, onto a copy that has the bias."""
+    if not total.is_cuda:
+        return branch_linear(x, weight, bias).add_(total)
+    total = total + bias[:, None, None]
+    total.flatten(1, 2).baddbmm_(x.flatten(1, 2), weight.mT)
+    return total
 
 
 def branch_linear(

@@ -102,7 +102,7 @@ class Prepared(nn.Module):
         )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
         gathered = zip(*(self._gather(x, block) for block in blocks), strict=True)
-        rows = self.last.finish(*(torch.cat(parts) for parts in gathered))[:, :, None]
+        rows = self.last.finish(*(torch.cat(parts) if len(parts) > 1 else parts[0] for parts in gathered))[:, :, None]
         inputs = x[:, :, :1] if self.config.pool == "cls" else x.mean(2, keepdim=True)
         row = merge(rows, inputs, self.config)[:, 0]
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)

@@ -15,17 +15,21 @@ SGD_MOMENTUM = 0.9
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019), Adam or SGD with momentum 0.9.
 
-    Weight decay acts on the weights of products, not on biases, norms or tokens; Adam's is the L2 penalty.
+    Weight decay acts on the weights of products, not on biases, norms or tokens; Adam's is the L2 penalty. On a GPU the
+    rate is a tensor there, and so is Adam's count of steps: a recorded step (`graphed.py`) finds them where they were.
     """
     decayed, plain = [], []
     for name, parameter in model.named_parameters():
         is_product = name.endswith(".weight") and "norm" not in name
         (decayed if is_product else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    lr = torch.tensor(config.lr, device=device) if on_gpu else config.lr
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=SGD_MOMENTUM, fused=True)
+        return torch.optim.SGD(groups, lr=lr, momentum=SGD_MOMENTUM, fused=True)
     optimizer = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return optimizer(groups, lr=config.lr, fused=True)
+    return optimizer(groups, lr=lr, fused=True, capturable=on_gpu)
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, total: int, schedule: Schedule) -> float:

@@ -17,6 +17,7 @@ from para_former.errors import InputError
 from para_former.models import ParaFormer
 from para_former.models.saving import load_weights
 from para_former.training.config import TrainConfig
+from para_former.training.graphed import GraphedStep
 from para_former.training.optim import average_decay, build_optimizer
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,6 +36,8 @@ class Learner:
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
+        graphed = device.type == "cuda" and not self.scaler.is_enabled()  # a scaler asks whether to skip its step
+        self._update = GraphedStep(self._make_update) if graphed else self._make_update
 
     @property
     def network(self) -> ParaFormer:
@@ -54,6 +57,17 @@ class Learner:
         self, images: Float[Tensor, "batch channels height width"], labels: Tensor, lr: float
     ) -> Float[Tensor, ""]:
         """One update by one batch; its mean loss, still on the device. Labels are class numbers or probabilities."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+        loss = self._update(images, labels)
+        if self.average:
+            self.average.update_parameters(self.model)
+        return loss
+
+    def _make_update(self, images: Tensor, labels: Tensor) -> Tensor:
         loss_sum = torch.zeros((), device=self.device)
         parts = self.config.accumulate
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
@@ -66,13 +80,9 @@ class Learner:
         if self.config.clip_norm:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
-        if self.average:
-            self.average.update_parameters(self.model)
         return loss_sum
 
     def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
