@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import para_former as pf
 from para_former.execution import calibration, prepared
-from para_former.execution.blocks import ROWS, BlockLimits, block_limits, branches_per_block
+from para_former.execution.blocks import GPU_FULL, ROWS, BlockLimits, block_limits, branches_per_block
 from para_former.models import ModelConfig
 from tests.networks import small_network
 
@@ -50,6 +50,19 @@ def test_branches_are_batched_up_to_the_limit_and_not_beyond():
     assert on_a_cpu("auto", config, 12, 8, 2, limits) == 12
     assert on_a_cpu("auto", config, 12, 9, 2, limits) == 1
     assert on_a_cpu("auto", config, 12, 8, 16, limits) == 1  # idle threads
+
+
+def test_a_gpu_takes_all_branches_until_one_fills_it():
+    def on_a_gpu(config, batch, executor="auto"):
+        place = {"dtype": torch.bfloat16, "threads": 2, "limits": None, "on_gpu": True}
+        return branches_per_block(executor, config, config.branches, batch=batch, **place)
+
+    config = ModelConfig(depth=2, layers=24)
+    full = -(-GPU_FULL // (config.tokens * config.width))  # images
+    assert [on_a_gpu(config, batch) for batch in (1, full - 1, full, 10**9)] == [12, 12, 1, 1]
+    assert on_a_gpu(config, full, "batched") == on_a_gpu(config, full, "graphed") == 12
+    assert on_a_gpu(ModelConfig(depth=1, layers=24, pool="cls"), full) == 24  # a row per image fills nothing
+    assert on_a_gpu(ModelConfig(depth=1, layers=24, pool="mean"), full) == 1
 
 
 def test_named_executors_take_one_branch_or_all():

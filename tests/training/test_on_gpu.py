@@ -7,6 +7,7 @@ import torch
 
 from para_former.data import SPECS
 from para_former.models import ParaFormer
+from para_former.training.config import TrainConfig
 from para_former.training.step import Learner
 from tests.training.helpers import outcome, tiny_run, train_quietly
 
@@ -32,6 +33,21 @@ def test_a_step_is_the_step_of_a_cpu(compiled, no_shape_checks):
         weights.append(torch.cat([parameter.detach().flatten().cpu() for parameter in learner.network.parameters()]))
     torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["para_former_2_24", "para_former_3_24", "para_former_6_24"])
+def test_large_networks_learn_the_same_compiled_and_not(name, no_shape_checks):
+    """At the sizes of the paper's Table 3, where cuDNN's attention once gave infinite losses."""
+    images, labels = torch.randn(250, 3, 32, 32, device="cuda"), torch.arange(250, device="cuda") % 10
+    losses = []
+    for compiled in (False, True):
+        config = TrainConfig(dataset="cifar10", model=name, precision="bf16", compile=compiled)
+        torch.manual_seed(0)
+        learner = Learner(ParaFormer(config.network(SPECS["cifar10"])).cuda(), config, torch.device("cuda"))
+        losses.append(torch.stack([learner.step(images, labels, 1e-3) for _ in range(30)]))
+    assert torch.isfinite(torch.cat(losses)).all() and losses[0][-1] < losses[0][0]
+    torch.testing.assert_close(*losses, rtol=0.05, atol=0.05)
 
 
 def test_a_replay_sees_new_images_labels_and_rates():

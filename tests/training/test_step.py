@@ -157,3 +157,11 @@ def test_however_many_networks_a_process_compiles_all_are_compiled(monkeypatch, 
 
 def test_a_compiled_run_saves_the_names_of_an_uncompiled_one():
     assert learner(compile=True).state().keys() == learner().state().keys()
+
+
+def test_attention_of_a_step_is_never_cudnns():
+    each, seen = learner(), []
+    each.model.register_forward_hook(lambda *_: seen.append(torch.backends.cuda.cudnn_sdp_enabled()))
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    each.step(IMAGES, LABELS, 0.1)
+    assert before and seen == [False] and torch.backends.cuda.cudnn_sdp_enabled()

@@ -1,4 +1,7 @@
-"""How many branches share one product. On a GPU all of them; on a CPU it depends on the rows that each branch has.
+"""How many branches share one product. It depends on the rows that each branch has.
+
+On a GPU all of them, until one branch fills it: then a product of its own is faster, since only that one adds its bias
+in the same kernel. On a CPU it takes measuring.
 
 A batched product gives each thread whole branches, so threads wait for one another once per product in place of many
 times: with few rows per branch that is worth up to 45 %, provided that the branches of a block divide by the threads
@@ -16,6 +19,7 @@ import torch
 from para_former.models.config import ModelConfig
 
 ROWS = (40, 80, 160, 320, 640, 1280)  # of one branch, at which a batched product is compared with single ones
+GPU_FULL = 2**19  # numbers in a branch's tokens, from which batching costs a GPU more than the launches that it saves
 GRID_LIMIT = 65_535  # a CUDA grid's second and third axes, where attention puts branch times image
 
 
@@ -58,13 +62,14 @@ def branches_per_block(
     `threads` and `limits` are a CPU's and play no part on a GPU.
     """
     batch = max(1, batch) if isinstance(batch, int) else 1  # none, or an open batch: planned for one image
-    if executor == "loop":
+    rows, one_row = batch * config.tokens, config.depth == 1 and config.pool == "cls"
+    alone = executor == "auto" and on_gpu and not one_row and rows * config.width >= GPU_FULL
+    if executor == "loop" or alone:
         return 1
     if executor != "auto" or on_gpu:
         return max(1, min(count, GRID_LIMIT // batch))
-    if config.depth == 1 and config.pool == "cls":  # no branch has more than a row per image
+    if one_row:  # no branch has more than a row per image
         return count
-    rows = batch * config.tokens
     if limits is None or rows > limits.most_rows or count < threads:
         return 1
     fitting = limits.cache_bytes // (rows * config.mlp_width * dtype.itemsize)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from para_former.errors import InputError
@@ -21,6 +22,9 @@ from para_former.training.graphed import GraphedStep
 from para_former.training.optim import average_decay, build_optimizer
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""All ways but cuDNN's, which PyTorch prefers on an H100 or H200: in training it gave infinite losses and reads outside
+of its memory there (seen by us with torch 2.11; pytorch issues 169849 and 196678)."""
 
 
 class Learner:
@@ -71,7 +75,7 @@ class Learner:
         loss_sum = torch.zeros((), device=self.device)
         parts = self.config.accumulate
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            with self.precision():
+            with self.precision(), sdpa_kernel(ATTENTION):
                 logits = self._compute(part)
             loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
             loss = loss * (len(part) / len(images))
