@@ -16,9 +16,9 @@ WARMUP = 3  # steps before the recorded one
 class GraphedStep:
     """Calls `step(images, labels)`, which gives its loss, through a graph; all batches have the shape of the first."""
 
-    def __init__(self, step: Callable[[Tensor, Tensor], Tensor]) -> None:
-        self._step, self._warmup, self._graph = step, WARMUP, torch.cuda.CUDAGraph()
-        self._stream = torch.cuda.Stream()
+    def __init__(self, step: Callable[[Tensor, Tensor], Tensor], device: torch.device) -> None:
+        self._step, self._warmup = step, WARMUP
+        self._graph, self._stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
         self._loss: Tensor | None = None
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -34,10 +34,11 @@ class GraphedStep:
 
     def _aside(self, images: Tensor, labels: Tensor) -> Tensor:
         """On the stream that will be recorded: what a step leaves for the next one must not wait for another stream."""
-        self._stream.wait_stream(torch.cuda.current_stream())
+        current = torch.cuda.current_stream(images.device)
+        self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             loss = self._step(images, labels)
-        torch.cuda.current_stream().wait_stream(self._stream)
+        current.wait_stream(self._stream)
         return loss
 
     def _record(self, images: Tensor, labels: Tensor) -> None:

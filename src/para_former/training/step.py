@@ -41,7 +41,7 @@ class Learner:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
         graphed = device.type == "cuda" and not self.scaler.is_enabled()  # a scaler asks whether to skip its step
-        self._update = GraphedStep(self._make_update) if graphed else self._make_update
+        self._update = GraphedStep(self._make_update, device) if graphed else self._make_update
 
     @property
     def network(self) -> ParaFormer:
