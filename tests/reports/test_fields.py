@@ -54,6 +54,27 @@ def changed(path, line, place, value):
         ("a/record.jsonl", 4, ["top1"], True, "'top1' of every test line to be a number, found true"),
         ("a/record.jsonl", 4, ["confusion", 1, 2], "x", "'confusion[1][2]' of every test line"),
         ("a/record.jsonl", 4, ["samples", "cat"], "x" * 99, f'to be a list, found "{"x" * 39}...'),
+        (
+            "a/record.jsonl",
+            4,
+            ["classes"],
+            ["cat"],
+            "the 1 entries of 'classes' in 'per_class_top1' of every test line",
+        ),
+        (
+            "a/record.jsonl",
+            4,
+            ["confusion", 1],
+            [3],
+            "entries of 'classes' in 'confusion[1]' of every test line, found 1",
+        ),
+        (
+            "bench.jsonl",
+            1,
+            ["mode"],
+            "guess",
+            "'mode' of every bench line to be inference or training, found \"guess\"",
+        ),
         ("latency.jsonl", 0, ["ours_ms", "q1"], ..., "'ours_ms.q1' in every latency line, found one without it"),
         ("bench.jsonl", 1, ["contenders", 3, "ms"], ..., "'contenders[3].ms' in every bench line"),
         (
@@ -80,6 +101,8 @@ def example(form):
     """A value of this form, and nothing more than it."""
     if isinstance(form, tuple):
         return example(form[0])
+    if isinstance(form, frozenset):
+        return min(form)
     if isinstance(form, list):
         return [example(form[0])]
     if isinstance(form, dict):
@@ -102,6 +125,8 @@ def fits(value, form):
     """By JSON's types alone."""
     if isinstance(form, tuple):
         return any(fits(value, each) for each in form)
+    if isinstance(form, frozenset):
+        return isinstance(value, str) and value in form
     kind = form if form is None or isinstance(form, type) else type(form)
     return {float: type(value) in (int, float), None: value is None}.get(kind, type(value) is kind)
 

@@ -73,10 +73,12 @@ def _finish(config: ModelConfig, batch: int) -> Iterator[Step]:
     """The rest of the last level, on one row per branch and image, of all branches at once."""
     part, width, branches = f"level {config.depth - 1}", config.width, config.branches
     if config.pool == "cls":
-        yield row_product(part, branches * config.heads, batch, width, width // config.heads)
+        yield product(part, branches * config.heads, batch, width, width // config.heads)
         yield elementwise(part, moved=2 * branches * batch * width)
         yield row_product(part, branches, batch, width, width)
-        yield elementwise(part, functions=branches * batch * width, moved=3 * branches * batch * width, launches=3)
+        if config.depth > 1:  # at depth 1 the bias has the residual in it
+            yield elementwise(part, moved=3 * branches * batch * width)
+        yield elementwise(part, functions=branches * batch * width)
         yield row_product(part, branches, batch, width, config.mlp_width)
         yield elementwise(part, functions=branches * batch * config.mlp_width)
     yield row_product(part, branches, batch, config.mlp_width, width)

@@ -2,7 +2,8 @@
 
 A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list; a dict for an object
 with at least these fields, a field called "name?" where it may be left out; `{str: form}` for an object of any names; a
-tuple for a choice. Fields that no report reads may hold anything. What the values mean is for those who read them.
+tuple for a choice, a frozenset for one of these words. Fields that no report reads may hold anything. What the values
+mean is for those who read them.
 """
 
 import json
@@ -63,7 +64,8 @@ FORMS: dict[str, Form] = {
     },
     "bench": {
         **dict.fromkeys(("depth", "layers", "width", "image_size", "patch_size", "batch", "tokens", "threads"), int),
-        **dict.fromkeys(("suite", "mode", "pool", "dtype", "device", "baseline"), str),
+        **dict.fromkeys(("suite", "pool", "dtype", "device", "baseline"), str),
+        "mode": frozenset({"inference", "training"}),
         "rounds?": int,
         "contenders": [
             {
@@ -79,6 +81,8 @@ FORMS: dict[str, Form] = {
         "environment": {**ENVIRONMENT, "time?": str},
     },
 }
+CLASSES = ("classes", "per_class_top1", "confusion")
+"""of a test line: one entry for each class, and so has every row of the last"""
 STUDY = {**NETWORK, "epochs": int, "images": int, "environment": ENVIRONMENT}
 THEORY: dict[str, Form] = {
     "approximation": {
@@ -155,6 +159,12 @@ def _expect_whole(place: str, record: Record) -> None:
         if expected:
             raise InputError(f"{place}: expected {field!r} of every {name} to be {expected}, found {found}")
         raise InputError(f"{place}: expected {field!r} in every {name}, found one without it")
+    if record["kind"] == "test":
+        lengths = {field: len(record[field]) for field in CLASSES}
+        lengths |= {f"confusion[{index}]": len(row) for index, row in enumerate(record["confusion"])}
+        if other := next((field for field, length in lengths.items() if length != lengths["classes"]), None):
+            expected = f"the {lengths['classes']} entries of 'classes' in {other!r}"
+            raise InputError(f"{place}: expected {expected} of every {name}, found {lengths[other]}")
 
 
 def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:
@@ -162,6 +172,8 @@ def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:
     if isinstance(form, tuple):
         tried = [_wrong(value, each) for each in form]
         return None if None in tried else next((each for each in tried if each[0]), ("", _word(form), _shown(value)))
+    if isinstance(form, frozenset):
+        return None if isinstance(value, str) and value in form else ("", _word(form), _shown(value))
     parts: Iterator[tuple[str, object, Form]] = iter(())
     if isinstance(form, list) and isinstance(value, list):
         parts = ((f"[{index}]", each, form[0]) for index, each in enumerate(value))
@@ -180,6 +192,8 @@ def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:
 def _word(form: Form) -> str:
     if isinstance(form, tuple):
         return " or ".join(map(_word, form))
+    if isinstance(form, frozenset):
+        return " or ".join(sorted(form))
     return "a list" if isinstance(form, list) else "an object" if isinstance(form, dict) else WORDS[form]
 
 
