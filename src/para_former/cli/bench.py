@@ -31,8 +31,8 @@ class Options:
     """Time networks against what else could be run. Measured points are kept: stop at any moment, start again."""
 
     suite: Literal["quick", "cpu", "gpu", "grid"] = "quick"
-    """quick: under a minute; cpu: all claims, under 9 minutes; gpu: likewise, planned for 9; grid: prepared against the
-    loop, over an hour"""
+    """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: all claims on a GPU, some 7 minutes;
+    grid: prepared against the loop, hours"""
     output: Path = Path("runs/bench")
     """folder for the records, bench-SUITE.jsonl, and the report"""
     device: str = "auto"

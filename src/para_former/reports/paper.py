@@ -15,7 +15,7 @@ TITLES = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "stl10": "STL-10",
-    "pets": "Oxford-IIIT Pet",
+    "pets": "Oxford-IIIT Pets",
     "flowers102": "Flowers-102",
 }
 
