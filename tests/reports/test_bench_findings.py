@@ -89,6 +89,13 @@ def test_depth_beside_the_paper(gains, verdict):
     assert text.endswith(f": {verdict}.")
 
 
+def test_on_a_gpu_depth_is_told_over_the_recorded_serial_network():
+    text = findings.gain_with_depth(suite(*(line for line in records.gpu() if line["batch"] == 1)).series("depth"))
+    assert (
+        "measured are over serial-graph 5.00× of 24.0× at m = 1, 5.00× of 12.0× at m = 2: below it everywhere" in text
+    )
+
+
 def test_the_steps_multiply_to_the_whole():
     point = suite(records.bench_line()).points[0]
     alone, loop, fusion, folding, whole = findings.shares(point)
