@@ -2,8 +2,10 @@
 
 import contextlib
 import copy
+import gc
 import pickle
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import MagicMock
 
@@ -13,6 +15,7 @@ import torch
 import para_former as pf
 from para_former.execution import Prepared
 from para_former.execution.graphs import GraphCache, record_cuda_graph
+from para_former.training.graphed import GraphedStep
 from tests.networks import images_for, small_network
 
 
@@ -103,14 +106,45 @@ def test_a_network_with_other_weights_replays_no_graph_of_the_earlier(around, as
     assert torch.equal(loaded(images), expected)
 
 
-def test_what_is_recorded_in_inference_mode_is_replayed_outside(monkeypatch):
-    """CUDA stands still here: only the tensor that every replay copies its images to is real."""
+class OnGPU(torch.Tensor):
+    is_cuda = True
+
+
+@pytest.fixture
+def still_cuda(monkeypatch):
+    """CUDA stands still: recording calls the function, only the tensors that a replay copies its inputs to are real."""
+    stream = MagicMock(spec=torch.cuda.Stream)
     for name in ("Stream", "current_stream", "stream", "CUDAGraph", "graph"):
-        monkeypatch.setattr(torch.cuda, name, MagicMock())
+        monkeypatch.setattr(torch.cuda, name, MagicMock(return_value=stream if name == "Stream" else MagicMock()))
 
-    class OnGPU(torch.Tensor):
-        is_cuda = True
 
+def test_a_replay_keeps_what_its_graph_reads(still_cuda):
+    network = torch.nn.Linear(2, 2)
+    kept = weakref.ref(network)
+    replay = record_cuda_graph(network, torch.ones(1, 2).as_subclass(OnGPU))
+    del network
+    gc.collect()
+    assert kept() is not None
+    del replay
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_training_step_is_called_for_the_first_batches_and_then_recorded_once(still_cuda):
+    seen = []
+    step = GraphedStep(lambda images, labels: seen.append((images, labels)) or images.sum(), torch.device("cpu"))
+    batches = [(torch.full((2,), float(number)), torch.tensor([number, number])) for number in range(6)]
+    for images, labels in batches:
+        step(images, labels)
+    assert all(used is given for used, given in zip(seen[0] + seen[2], batches[0] + batches[2], strict=True))
+    assert len(seen) == 4  # three batches, and the recording
+    assert all(
+        torch.equal(place, given) for place, given in zip(seen[3], batches[5], strict=True)
+    )  # of the last replay
+    assert torch.equal(batches[3][0], torch.full((2,), 3.0))  # what was recorded is a copy
+
+
+def test_what_is_recorded_in_inference_mode_is_replayed_outside(still_cuda):
     images = torch.ones(2)
     with torch.inference_mode():
         replay = record_cuda_graph(lambda still: still[:], torch.ones(2).as_subclass(OnGPU))

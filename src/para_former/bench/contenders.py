@@ -62,7 +62,6 @@ class Graphed(nn.Module):
 
     def __init__(self, network: nn.Module, images: Tensor) -> None:
         super().__init__()
-        self.network = network  # the graph reads its weights, and does not keep them
         self.replay = record_cuda_graph(network, images)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -69,18 +69,32 @@ def record_cuda_graph(function: Callable[[Tensor], Tensor], images: Tensor) -> R
     with torch.inference_mode(False):  # else no call outside inference mode could put its images there
         still = images.clone()
     stream = torch.cuda.Stream(images.device)
-    stream.wait_stream(torch.cuda.current_stream(images.device))
+    for _ in range(WARMUP):
+        run_on(stream, function, still)
+    return capture(function, [still], stream)
+
+
+def run_on(stream: torch.cuda.Stream, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """`function(*inputs)` on another stream than the current one, after what is there and before what comes."""
+    current = torch.cuda.current_stream(inputs[0].device)
+    stream.wait_stream(current)
     with torch.cuda.stream(stream):
-        for _ in range(WARMUP):
-            function(still)
-    torch.cuda.current_stream(images.device).wait_stream(stream)
+        result = function(*inputs)
+    current.wait_stream(stream)
+    return result
+
+
+def capture(function: Callable[..., Tensor], still: list[Tensor], stream: torch.cuda.Stream) -> Callable[..., Tensor]:
+    """`function(*still)` recorded on `stream`, where it must have run before; a replay copies its inputs to `still`."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
-        logits = function(still)
+        result = function(*still)
 
-    def replay(images: Tensor) -> Tensor:
-        still.copy_(images)
+    def replay(*inputs: Tensor) -> Tensor:
+        for place, given in zip(still, inputs, strict=True):
+            place.copy_(given)
         graph.replay()
-        return logits.clone()
+        return result.clone()
 
+    replay.recorded = function  # the graph reads its tensors, and does not keep them
     return replay
