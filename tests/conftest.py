@@ -9,6 +9,14 @@ settings.register_profile("para_former", deadline=None)  # a shared machine's cl
 settings.load_profile("para_former")
 
 
+def pytest_collection_modifyitems(items):
+    """What is marked `gpu` runs where there is one."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory):
     """One cache of decoded images for the session; no test reads the user's data or writes the user's cache."""

@@ -125,7 +125,6 @@ def test_without_vit_pytorch_the_reason_says_how_to_get_it(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", ["serial-graph", "serial-compiled", "serial-readout", "encoder", "loop", "vmap"])
 def test_contender_equals_the_plain_loop_on_a_gpu(name):
     task = Inference(ModelConfig(depth=2, layers=6, **TINY), batch=3, dtype=torch.float32, device="cuda")

@@ -11,10 +11,7 @@ from para_former.training.config import TrainConfig
 from para_former.training.step import Learner
 from tests.training.helpers import outcome, tiny_run, train_quietly
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 
 @pytest.mark.filterwarnings("ignore:TensorFloat32")  # PyTorch's advice to compile for it
