@@ -157,8 +157,18 @@ def test_graphs_on_a_gpu_equal_the_loop(depth, pool):
     assert prepared.fallback is None
 
 
+TAKERS = {
+    "prepare": lambda model, path: pf.prepare(model),
+    "reference": lambda model, path: pf.reference(model, images_for(small_network())),
+    "decompose": lambda model, path: pf.theory.decompose(model, images_for(small_network())),
+    "save": lambda model, path: pf.save(model, path),
+    "select_branches": lambda model, path: select_branches(model, [0]),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
 @pytest.mark.parametrize("other", ["timm", "linear", "prepared", "nothing"])
-def test_another_model_is_refused_with_what_it_is(other, no_shape_checks):
+def test_another_model_is_refused_with_what_it_is(other, taker, tmp_path, no_shape_checks):
     makers = {
         "timm": lambda: serial_vit(small_network().config),
         "linear": lambda: torch.nn.Linear(3, 5),
@@ -167,7 +177,8 @@ def test_another_model_is_refused_with_what_it_is(other, no_shape_checks):
     }
     model = makers[other]()
     with pytest.raises(pf.InputError, match=f"model: expected a ParaFormer, found {type(model).__name__}; .*timm.md"):
-        pf.prepare(model)
+        TAKERS[taker](model, tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,12 @@ def test_loading_gives_the_network_that_was_saved(tmp_path, fields):
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
 
 
+def test_a_compiled_network_is_saved_under_its_own_names(tmp_path, no_shape_checks):
+    model = small_network(torch.float32)
+    pf.save(torch.compile(model), tmp_path)
+    assert torch.equal(pf.load(tmp_path)(images_for(model)), model(images_for(model)))
+
+
 def test_a_configuration_from_before_there_were_stems_is_one_with_patches(tmp_path):
     model = small_network(torch.float32)
     pf.save(model, tmp_path)

@@ -19,7 +19,7 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, Fr
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
-from para_former.models.para_former import ParaFormer, merge
+from para_former.models.para_former import ParaFormer, expect_para_former, merge
 
 Executor = Literal["auto", "loop", "batched", "graphed"]
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -34,10 +34,7 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for another model, an
     unknown executor or dtype.
     """
-    model = getattr(model, "_orig_mod", model)  # what torch.compile was given
-    if not isinstance(model, ParaFormer):
-        way = "the weights of a timm ViT go into one by para_former.models.from_timm, see docs/timm.md"
-        raise InputError(f"model: expected a ParaFormer, found {type(model).__name__}; {way}")
+    model = expect_para_former(model)
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
     dtype = dtype or model.embed.pos_embed.dtype

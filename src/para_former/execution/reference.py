@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON, Level
-from para_former.models.para_former import ParaFormer
+from para_former.models.para_former import ParaFormer, expect_para_former
 from para_former.models.stem import ConvStem
 
 TokenRows = Float[Tensor, "batch tokens width"]
@@ -24,7 +25,10 @@ def reference(
     """Logits of `model` as it is in evaluation mode, differentiable with respect to its parameters and the images.
 
     Dropout and stochastic depth are random in training mode, so there the function has no single value to compare.
+    Errors: InputError for another model, or images of another shape.
     """
+    model = expect_para_former(model)
+    expect_images(images, model.config)
     config = model.config
     x = _embed(model, images)
     outputs = []

@@ -153,3 +153,12 @@ def _classifier(config: ModelConfig) -> nn.Module:
     nn.init.trunc_normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
     return head
+
+
+def expect_para_former(model: object) -> ParaFormer:
+    """`model`, or the network that torch.compile was given. InputError for any other model."""
+    model = getattr(model, "_orig_mod", model)
+    if not isinstance(model, ParaFormer):
+        way = "the weights of a timm ViT go into one by para_former.models.from_timm, see docs/timm.md"
+        raise InputError(f"model: expected a ParaFormer, found {type(model).__name__}; {way}")
+    return model

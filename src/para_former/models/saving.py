@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
-from para_former.models.para_former import ParaFormer
+from para_former.models.para_former import ParaFormer, expect_para_former
 from para_former.records import write_atomically
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 
 def save(model: ParaFormer, folder: str | Path) -> None:
-    """Write `model` to `folder`, made if it does not exist."""
-    folder = Path(folder)
+    """Write `model` to `folder`, made if it does not exist. Errors: InputError for another model."""
+    folder, model = Path(folder), expect_para_former(model)
     write_atomically(folder / CONFIG_FILE, (json.dumps(asdict(model.config), indent=2) + "\n").encode())
     write_tensors(folder / WEIGHTS_FILE, model.state_dict())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
-from para_former.models.para_former import ParaFormer
+from para_former.models.para_former import ParaFormer, expect_para_former
 
 TIMM_NAMES = {
     "embed.cls_token": "cls_token",
@@ -85,6 +85,7 @@ def from_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, T
 
 def select_branches(model: ParaFormer, branches: Sequence[int]) -> ParaFormer:
     """A new network of the given branches, in the given order, with copies of their weights."""
+    model = expect_para_former(model)
     config = model.config
     for branch in branches:
         if not 0 <= branch < config.branches:

@@ -20,7 +20,7 @@ from torch import Tensor
 from para_former.models import ModelConfig, ParaFormer
 from para_former.models.embedding import Embedding
 from para_former.models.layers import Level
-from para_former.models.para_former import Images
+from para_former.models.para_former import Images, expect_para_former
 from para_former.theory.coefficients import ModuleCoefficients, coefficients
 from para_former.theory.linear_form import Affine, LinearForm
 from para_former.theory.maps import Rows
@@ -112,8 +112,9 @@ class Decomposition:
 def decompose(model: ParaFormer, images: Images) -> Decomposition:
     """The form of `model` at each of the images; use float64 to check identities.
 
-    Errors: InputError for a network in training mode.
+    Errors: InputError for another model, or a network in training mode.
     """
+    model = expect_para_former(model)
     config, found = model.config, coefficients(model, images)
     affine, bias, terms = None, 0.0, []
     for level, numbers in zip(model.levels, found.levels, strict=True):
