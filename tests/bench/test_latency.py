@@ -7,6 +7,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from para_former.bench import measure_latency
+from para_former.bench.contenders import CONTENDERS, Contender
 from para_former.bench.peers import serial_vit
 from para_former.models import ModelConfig, ParaFormer, from_timm
 
@@ -52,3 +53,12 @@ def test_with_one_branch_the_peer_is_the_same_function(pool):
     ours.load_state_dict(from_timm(peer.state_dict(), config))
     images = torch.randn(4, 1, 8, 8)
     torch.testing.assert_close(ours(images), peer(images), rtol=1e-5, atol=1e-5)
+
+
+def test_a_contender_that_fails_is_told_with_its_reason(monkeypatch):
+    def no_room(task):
+        raise MemoryError("no room")
+
+    monkeypatch.setitem(CONTENDERS, "serial", Contender(no_room, "serial"))
+    with pytest.raises(RuntimeError, match="serial: MemoryError: no room"):
+        measure_latency(ModelConfig(layers=2, **TINY), rounds=1)

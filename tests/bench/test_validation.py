@@ -1,17 +1,20 @@
 """Predictions beside measured times: the right points are compared, and the ratio says which way they are off."""
 
 import json
+from pathlib import Path
 
 import torch
 
 from para_former.bench import validation
 from para_former.bench.points import Point
 from para_former.bench.validation import points, predicted_beside_measured, validate
+from para_former.execution.device import DeviceConstants
 from para_former.execution.planner import predict
 from para_former.models import ModelConfig
 from para_former.records import read_records
 from tests.execution.constants import CPU
 
+RESULTS = Path(__file__).parents[2] / "results"
 CONFIG = ModelConfig(depth=2, layers=24, image_size=(32, 64))
 
 
@@ -44,6 +47,16 @@ def test_prepared_and_serial_are_compared():
     assert prepared["tokens"] == CONFIG.tokens and serial["measured_ms"] == 20
 
 
+def test_on_a_gpu_a_serial_network_is_predicted_as_a_graph():
+    """The committed times of one GPU are those that its bench records give: both were written in one run."""
+    rows = read_records(RESULTS / "planner" / "predictions-h200.jsonl")
+    constants = DeviceConstants.from_dict(rows[0]["constants"])
+    found = predicted_beside_measured(read_records(RESULTS / "bench" / "bench-gpu.jsonl"), constants)
+    measured = {(row["contender"], row["measured_ms"]) for row in found}
+    assert {row["contender"] for row in rows} == {"serial-graph", "prepared"}
+    assert {(row["contender"], row["measured_ms"]) for row in rows} <= measured
+
+
 def test_other_devices_formats_and_kinds_of_record_are_left_out():
     others = [record(device="cuda"), record(mode="training"), record(dtype="bfloat16"), {"kind": "run"}]
     assert predicted_beside_measured(others, CPU) == []
@@ -52,7 +65,7 @@ def test_other_devices_formats_and_kinds_of_record_are_left_out():
 def test_every_point_is_measured_once_with_constants_of_its_own(monkeypatch, tmp_path):
     asked = []
 
-    def measure_device(device, dtype):
+    def measure_device(device, threads, dtype):
         asked.append((device.type, dtype))
         return CPU
 
@@ -65,6 +78,7 @@ def test_every_point_is_measured_once_with_constants_of_its_own(monkeypatch, tmp
     assert [(row["layers"], row["contender"]) for row in both] == [
         (layers, contender) for layers in (1, 2) for contender in ("serial", "prepared")
     ]
+    assert list(validate(small, path, device, seconds=0.0)) == []
     assert asked == 2 * ["anew", ("cpu", torch.float32)]
     records = read_records(path)
     assert [{name: record[name] for name in row} for record, row in zip(records, both, strict=True)] == both

@@ -54,7 +54,7 @@ def test_if_nothing_fits_it_says_what_is_fastest(run, constants):
 
 def test_constants_are_measured_once_and_written_where_the_file_is_missing(run, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(plan, "measure_device", lambda device, dtype: asked.append((device.type, dtype)) or CPU)
+    monkeypatch.setattr(plan, "measure_device", lambda place, threads, dtype: asked.append((place.type, dtype)) or CPU)
     first = run("plan", "--budget-ms=5", "--device=cpu", "--constants=new.json")
     assert read_constants(tmp_path / "new.json") == CPU
     assert run("plan", "--budget-ms=5", "--device=cpu", "--constants=new.json").out == first.out

@@ -65,7 +65,7 @@ def test_measured_constants_are_positive_and_name_their_conditions(monkeypatch, 
     """The shortest of measurements: what the numbers are is no test's business."""
     monkeypatch.setattr(calibration, "ROUNDS", 1)
     monkeypatch.setattr(calibration, "BUDGET", 0.0)
-    measured = calibration.measure_device.__wrapped__(torch.device("cpu"), torch.float32)
+    measured = calibration.measure_device.__wrapped__(torch.device("cpu"), torch.get_num_threads(), torch.float32)
     assert (measured.kind, measured.dtype, measured.lanes) == ("cpu", "float32", torch.get_num_threads())
     assert [rows for rows, _ in measured.batched_rate] == [rows for rows, _ in measured.single_rate]
     assert DeviceConstants.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured

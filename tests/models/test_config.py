@@ -18,12 +18,18 @@ from para_former import InputError, ModelConfig, ParaFormer
         ({"stem": "conv", "patch_size": 6, "image_size": 30}, "patch_size: expected a power of two .*, found 6"),
         ({"image_size": 30}, "image_size: expected a multiple of patch_size 4, found 30"),
         ({"image_size": (32, 30)}, r"image_size: expected a multiple of patch_size 4, found \(32, 30\)"),
-        ({"depth": 0}, "depth: expected at least 1, found 0"),
+        ({"depth": 0}, "depth: expected a whole number of at least 1, found 0"),
         ({"dropout": 1.0}, r"dropout: expected a probability in \[0, 1\), found 1.0"),
-        ({"num_classes": -1}, "num_classes: expected at least 0, found -1"),
+        ({"num_classes": -1}, "num_classes: expected a whole number of at least 0, found -1"),
+        ({"width": 24.0}, "width: expected a whole number of at least 1, found 24.0"),
+        ({"layers": "6"}, "layers: expected a whole number of at least 1, found '6'"),
+        ({"image_size": (32,)}, r"image_size: expected a whole number, or \(height, width\), found \(32,\)"),
+        ({"image_size": (32, 32.0)}, r"image_size: expected a whole number, or .*, found \(32, 32.0\)"),
+        ({"mlp_ratio": float("nan")}, "mlp_ratio: expected a finite number, .*, found nan"),
+        ({"mlp_ratio": float("inf")}, "mlp_ratio: expected .*, found inf"),
     ],
 )
-def test_impossible_configurations_are_refused(fields, message):
+def test_impossible_configurations_are_refused(fields, message, no_shape_checks):
     with pytest.raises(InputError, match=message):
         ModelConfig(**fields)
 

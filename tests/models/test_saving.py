@@ -53,12 +53,39 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path):
         pf.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"image_size": 8, "wings": 2}'])
-def test_a_broken_configuration_is_refused_by_name(tmp_path, text):
+BROKEN = ["{", "[]", "{}", '{"image_size": 8, "wings": 2}', '{"image_size": [8]}', '{"image_size": 8, "width": 24.0}']
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_configuration_is_refused_by_name(tmp_path, text, no_shape_checks):
     pf.save(small_network(torch.float32), tmp_path)
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(pf.InputError, match="config.json: not the configuration of a Para-Former"):
         pf.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_folder_in_place_of_a_file_is_refused_by_name(tmp_path, name):
+    pf.save(small_network(torch.float32), tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(pf.InputError, match=f"{name}: Is a directory"):
+        pf.load(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused_by_name(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(pf.InputError, match="file: no config.json there"):
+        pf.load(tmp_path / "file")
+    with pytest.raises(pf.InputError, match="file: expected a folder to write into, found a file"):
+        pf.save(small_network(), tmp_path / "file")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_number_format_is_kept(tmp_path, dtype):
+    model = small_network(dtype)
+    pf.save(model, tmp_path)
+    assert torch.equal(pf.load(tmp_path)(images_for(model)), model(images_for(model)))
 
 
 def test_a_folder_without_a_network_is_refused(tmp_path):

@@ -20,6 +20,8 @@ def measure_latency(config: ModelConfig, *, batch: int = 1, device: str = "cpu",
     place = torch.device(device)
     task = Inference(config, batch=batch, dtype=torch.float32, device=place)
     result = compare(task, ("serial", OURS), seconds=float("inf"), rounds=rounds)
+    if result.not_measured:
+        raise RuntimeError("; ".join(f"{name}: {why}" for name, why in result.not_measured.items()))
     return {
         "kind": "latency",
         "depth": config.depth,

@@ -1,6 +1,7 @@
 """The planner's predictions beside measured times: how far a reader may trust `para-former plan`."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,11 @@ from para_former.models import ModelConfig
 from para_former.records import Record, append_record, read_records
 
 NETWORKS = ((1, 1), (1, 6), (1, 24), (2, 24), (3, 24), (6, 24), (6, 6))
+PREDICTED: dict[str, dict[str, Way]] = {
+    "cpu": {"serial": "serial", "prepared": "prepared"},
+    "cuda": {"serial-graph": "serial", "prepared": "prepared"},
+}
+"""by kind of device: the contenders that the planner predicts, each with what it is to the planner"""
 MOST_OPERATIONS = 6e10  # of a forward pass that computes every token: a third of a second on two cores
 CONFIG_FIELDS = ("depth", "layers", "width", "heads", "image_size", "patch_size", "pool")
 
@@ -38,12 +44,13 @@ def validate(points: Iterable[Point], path: Path, device: torch.device, seconds:
 
     The device's constants are measured anew right before each point: what else a machine does changes by the minute.
     """
-    known = {_key(record) for record in read_records(path)} if path.exists() else set()
+    known = [_key(record, record["constants"]) for record in read_records(path)] if path.exists() else []
     for point in points:
-        if _key(point.setting) in known:
+        if _key(point.setting, {"kind": device.type, "dtype": point.dtype}) in known:
             continue
         measure_device.cache_clear()
-        constants = measure_device(device, point.torch_dtype)
+        constants = measure_device(device, torch.get_num_threads(), point.torch_dtype)
+        point = replace(point, contenders=tuple(PREDICTED[device.type]))
         record = measure(point, suite="validation", device=device, seconds=seconds)
         for row in predicted_beside_measured([record], constants):
             both = {"constants": constants.to_dict(), "environment": record["environment"]}
@@ -52,7 +59,7 @@ def validate(points: Iterable[Point], path: Path, device: torch.device, seconds:
 
 
 def predicted_beside_measured(records: Iterable[Record], constants: DeviceConstants) -> list[Record]:
-    """One row for each `bench` record and each contender that the planner predicts, "prepared" and "serial".
+    """One row for each `bench` record and each contender that the planner predicts (`PREDICTED`).
 
     `ratio` is predicted / measured median. Records of another kind of device or another number format, and those of
     training, are left out.
@@ -68,9 +75,10 @@ def predicted_beside_measured(records: Iterable[Record], constants: DeviceConsta
             sizes["image_size"] = tuple(sizes["image_size"])
         config = ModelConfig(**sizes)
         for contender in record["contenders"]:
-            if contender["name"] not in Way.__args__:
+            if contender["name"] not in PREDICTED[constants.kind]:
                 continue
-            prediction = predict(config, constants, record["batch"], contender["name"])
+            way = PREDICTED[constants.kind][contender["name"]]
+            prediction = predict(config, constants, record["batch"], way)
             measured = contender["ms"]["median"]
             rows.append(
                 {
@@ -87,5 +95,5 @@ def predicted_beside_measured(records: Iterable[Record], constants: DeviceConsta
     return rows
 
 
-def _key(setting: Record) -> tuple[object, ...]:
-    return tuple(setting[name] for name in (*CONFIG_FIELDS, "batch"))
+def _key(setting: Record, device: Record) -> tuple[object, ...]:
+    return *(setting[name] for name in (*CONFIG_FIELDS, "batch")), device["kind"], device["dtype"]

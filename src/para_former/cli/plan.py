@@ -91,7 +91,7 @@ def run(arguments: list[str], console: Console) -> Record:
 
 def _constants(options: Options) -> DeviceConstants:
     if options.constants is None or not options.constants.exists():
-        constants = measure_device(pick_device(options.device), getattr(torch, options.dtype))
+        constants = measure_device(pick_device(options.device), torch.get_num_threads(), getattr(torch, options.dtype))
         if options.constants is not None:
             write_constants(options.constants, constants)
         return constants

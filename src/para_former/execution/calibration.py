@@ -38,8 +38,11 @@ REPEATS = 20  # calls in one recorded graph
 
 
 @cache
-def measure_device(device: torch.device, dtype: torch.dtype) -> DeviceConstants:
-    """Measured once per process. Two runs differ by what else the machine does at the time."""
+def measure_device(device: torch.device, threads: int, dtype: torch.dtype) -> DeviceConstants:
+    """Measured once per process; on a CPU with so many threads, those that PyTorch has now.
+
+    Two runs differ by what else the machine does at the time.
+    """
     with torch.inference_mode():
         rounds = [_measure(device, dtype) for _ in range(ROUNDS)]
     return DeviceConstants(

@@ -37,6 +37,11 @@ def fold_embedding(embed: Embedding) -> Tensors:
     return {"weight": product.weight.flatten(1), "positions": positions}
 
 
+def class_row(embed: Embedding) -> Tensor:
+    """The class token as it enters every branch, `Embedding.class_row` in float64: [1, 1, width]."""
+    return embed.cls_token.double() + embed.pos_embed[:, :1].double()
+
+
 def fold_convolutions(stem: ConvStem) -> Tensors:
     """The convolutions of a stem, each with its BatchNorm folded in: weight0, bias0, weight1, ..."""
     tensors = {}
@@ -63,7 +68,7 @@ def fold_level(level: Level, config: ModelConfig) -> Tensors:
 
 
 def fold_read_out(level: Level, config: ModelConfig, class_row: Tensor | None) -> Tensors:
-    """The last level for the class token alone; `class_row` [1, 1, width] where it is a constant of the weights."""
+    """The last level for the class token alone; `class_row` where it is a constant of the weights."""
     weight, bias = _fold(level.norm1, level.attn.qkv)
     query, key, value = weight.unflatten(1, (3, config.heads, -1)).unbind(1)  # [branches, heads, head_width, width]
     query_bias, _, value_bias = bias.unflatten(1, (3, config.heads, -1)).unbind(1)
@@ -78,7 +83,7 @@ def fold_read_out(level: Level, config: ModelConfig, class_row: Tensor | None) -
             "proj_bias": proj_bias,
         }
         return {**tensors, **query_tensors, "key_weight": key}
-    row_hat = normalize(class_row.double())[0]  # [1, width]
+    row_hat = normalize(class_row)[0]  # [1, width]
     constant_query = query @ row_hat[0] + query_bias  # [branches, heads, head_width]
     key_query = (constant_query.unsqueeze(2) @ key).squeeze(2)  # [branches, heads, width]
     row = class_row.expand(len(weight), -1, -1)  # what attention adds to

@@ -7,6 +7,7 @@ one place for its images and one for its logits, so calls from several Python th
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 
 import torch
@@ -43,7 +44,7 @@ class GraphCache:
                 replay = self.record(lambda still: self.compute(still, count), images)
             except RuntimeError as error:
                 self.fallback = str(error).splitlines()[0]
-                return self.compute(images, count)
+                replay = partial(self.compute, count=count)  # not tried again until `clear`
             self._replays[key] = replay
             if len(self._replays) > self.limit:
                 self._replays.popitem(last=False)
@@ -52,6 +53,7 @@ class GraphCache:
 
     def clear(self) -> None:
         self._replays.clear()
+        self.fallback = None
 
     def __len__(self) -> int:
         return len(self._replays)
@@ -85,12 +87,21 @@ def run_on(stream: torch.cuda.Stream, function: Callable[..., Tensor], *inputs: 
 
 
 def capture(function: Callable[..., Tensor], still: list[Tensor], stream: torch.cuda.Stream) -> Callable[..., Tensor]:
-    """`function(*still)` recorded on `stream`, where it must have run before; a replay copies its inputs to `still`."""
+    """`function(*still)` recorded on `stream`, where it must have run before; a replay copies its inputs to `still`.
+
+    Other threads go on with their work meanwhile, and may call the replay in turn, each on a stream of its own.
+    """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
+    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         result = function(*still)
+    last = stream
 
     def replay(*inputs: Tensor) -> Tensor:
+        nonlocal last
+        current = torch.cuda.current_stream(still[0].device)
+        if current != last:  # what was called there may still read the places that this call writes
+            current.wait_stream(last)
+            last = current
         for place, given in zip(still, inputs, strict=True):
             place.copy_(given)
         graph.replay()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.execution.blocks import branches_per_block, limits_matter
 from para_former.execution.calibration import measure_block_limits, measure_few_rows
+from para_former.execution.folding import class_row
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
@@ -54,8 +55,8 @@ class Prepared(nn.Module):
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
         if config.pool == "cls":
-            class_row = model.embed.class_row() if config.depth == 1 else None
-            self.last = FrozenClassReadOut(last, config, dtype, class_row)
+            row = class_row(model.embed) if config.depth == 1 else None
+            self.last = FrozenClassReadOut(last, config, dtype, row)
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.last_norm
@@ -86,6 +87,10 @@ class Prepared(nn.Module):
         return self._compute(images, count)
 
     def _compute(self, images: Tensor, count: int) -> Tensor:
+        place = images.device.type
+        if torch.amp.is_autocast_available(place) and torch.is_autocast_enabled(place):
+            with torch.autocast(place, enabled=False):  # the number format was chosen by `prepare`
+                return self._compute(images, count)
         x = self.embed(images)[None]  # every branch reads the same x
         size = branches_per_block(
             self.executor,
@@ -124,10 +129,11 @@ class Prepared(nn.Module):
             self.limits = measure_block_limits(self.threads, self.dtype)
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
-        """Moved or cast (`.to`); the last norm and the head stay float32 at least, as `prepare` makes them."""
+        """Moved or cast (`.to`); the last norm and the head stay float32 at least, and are never rounded to less."""
+        exact = dict(self.named_buffers(recurse=False))
         super()._apply(fn, recurse)
-        for name, tensor in list(self.named_buffers(recurse=False)):
-            setattr(self, name, tensor.to(_exact(tensor.dtype)))
+        for name, tensor in exact.items():
+            setattr(self, name, tensor.to(getattr(self, name).device, _exact(self.embed.weight.dtype)))
         _tensors_changed(self)
         return self
 

@@ -3,6 +3,7 @@
 Only numbers and choices live here; what they mean in computation is `layers.py` and `para_former.py`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,8 +55,13 @@ class ModelConfig:
     """probability, on the read-out before the head"""
 
     def __post_init__(self) -> None:
-        for name in ("depth", "layers", "patch_size", "in_channels", "width", "heads"):
-            _expect(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("depth", "layers", "patch_size", "in_channels", "width", "heads", "num_classes"):
+            least = 0 if name == "num_classes" else 1
+            found = getattr(self, name)
+            _expect(_whole(found) and found >= least, name, f"a whole number of at least {least}", found)
+        sides = self.image_size
+        counted = len(sides) == 2 and all(map(_whole, sides)) if isinstance(sides, tuple) else _whole(sides)
+        _expect(counted, "image_size", "a whole number, or (height, width)", self.image_size)
         _expect(self.layers % self.depth == 0, "layers", f"a multiple of depth {self.depth}", self.layers)
         _expect(self.width % self.heads == 0, "width", f"a multiple of heads {self.heads}", self.width)
         for side in self.image_shape:
@@ -64,8 +70,8 @@ class ModelConfig:
         if self.stem == "conv":
             halved = self.patch_size > 1 and self.patch_size.bit_count() == 1
             _expect(halved, "patch_size", "a power of two above 1 with stem 'conv'", self.patch_size)
-        _expect(self.num_classes >= 0, "num_classes", "at least 0", self.num_classes)
-        _expect(self.mlp_width >= 1, "mlp_ratio", "large enough for one hidden unit", self.mlp_ratio)
+        enough = 0 < self.mlp_ratio < math.inf and self.mlp_width >= 1
+        _expect(enough, "mlp_ratio", "a finite number, large enough for one hidden unit", self.mlp_ratio)
         for name in ("dropout", "attention_dropout", "drop_path", "head_dropout"):
             _expect(0 <= getattr(self, name) < 1, name, "a probability in [0, 1)", getattr(self, name))
         for name, choices in (("stem", Stem), ("pool", Pool), ("merge", Merge), ("residual", Residual)):
@@ -102,6 +108,10 @@ class ModelConfig:
     def drop_path_at(self, level: int) -> float:
         """Linear rule of stochastic depth (Huang et al. 2016, Sec. 3): level i drops with (i + 1)/m of the rate."""
         return self.drop_path * (level + 1) / self.depth
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 def _expect(holds: bool, name: str, expected: str, found: object) -> None:

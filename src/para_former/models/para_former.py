@@ -127,7 +127,7 @@ def merge(
     if config.merge == "mean":
         total = total / len(x)
     elif config.merge == "residual":
-        total = total - (len(x) - 1) * inputs[0]
+        total = total - (len(x) - 1) * inputs[0].to(total.dtype)
     return total
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
 from para_former.models.para_former import ParaFormer, expect_para_former
-from para_former.records import write_atomically
+from para_former.records import expect_folder, write_atomically
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
@@ -23,12 +24,13 @@ CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 def save(model: ParaFormer, folder: str | Path) -> None:
     """Write `model` to `folder`, made if it does not exist. Errors: InputError for another model."""
     folder, model = Path(folder), expect_para_former(model)
+    expect_folder(folder)
     write_atomically(folder / CONFIG_FILE, (json.dumps(asdict(model.config), indent=2) + "\n").encode())
     write_tensors(folder / WEIGHTS_FILE, model.state_dict())
 
 
 def load(folder: str | Path) -> ParaFormer:
-    """The network that `save` wrote to `folder`, on the CPU and in evaluation mode."""
+    """The network that `save` wrote to `folder`, in its number format, on the CPU and in evaluation mode."""
     folder = Path(folder)
     try:
         fields = json.loads((folder / CONFIG_FILE).read_text())
@@ -36,12 +38,15 @@ def load(folder: str | Path) -> ParaFormer:
             fields["image_size"] if isinstance(fields["image_size"], int) else tuple(fields["image_size"])
         )
         config = ModelConfig(**fields)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: no {CONFIG_FILE} there; expected a folder that a run or pf.save wrote") from None
+    except OSError as error:
+        raise InputError(f"{folder / CONFIG_FILE}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
-    model = ParaFormer(config)
     weights = read_tensors(folder / WEIGHTS_FILE)
+    formats = (tensor.dtype for tensor in weights.values() if tensor.is_floating_point())
+    model = ParaFormer(config).to(next(formats, torch.float32))
     load_weights(model, weights, folder / WEIGHTS_FILE)
     return model.eval()
 
@@ -68,5 +73,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_tensors(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected weights in safetensors format") from None
-    except SafetensorError as error:
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (SafetensorError, KeyError) as error:  # KeyError: a number format that PyTorch has no name for
         raise InputError(f"{path}: not a whole safetensors file: {error}") from None

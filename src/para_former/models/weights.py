@@ -75,11 +75,13 @@ def from_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, T
         raise InputError(f"weights: {missing[0]!r} is missing for {network} ({len(missing)} such names)")
     renamed = {}
     for name, names in sources.items():
-        parts = [weights[source] for source in names]
-        renamed[name] = torch.stack(parts) if name.startswith("levels.") else parts[0]
-        if renamed[name].shape != expected[name].shape:
-            wanted, found = list(expected[name].shape), list(renamed[name].shape)
-            raise InputError(f"weights: {names[0]!r} as {name}: expected shape {wanted}, found {found}")
+        stacked = name.startswith("levels.")
+        wanted = expected[name].shape[1:] if stacked else expected[name].shape
+        for source in names:
+            if weights[source].shape != wanted:
+                shapes = f"expected shape {list(wanted)}, found {list(weights[source].shape)}"
+                raise InputError(f"weights: {source!r} as {name}: {shapes}")
+        renamed[name] = torch.stack([weights[source] for source in names]) if stacked else weights[names[0]]
     return renamed
 
 

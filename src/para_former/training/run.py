@@ -110,14 +110,16 @@ def cut_record(folder: Path, epochs: int) -> None:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called `name`, checked to be there."""
+    """The device called `name`, checked to be there; a GPU becomes the current one, which clocks and graphs act on."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # fails for a device that is not there, and for one that cannot compute
-    except (RuntimeError, AssertionError):
+    except (RuntimeError, AssertionError, ImportError):
         raise InputError(f"device: expected auto, cpu or a GPU that is there, such as cuda, found {name!r}") from None
+    if device.index is not None and device.type == "cuda":
+        torch.cuda.set_device(device)
     return device
 
 
