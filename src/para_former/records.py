@@ -4,6 +4,7 @@ A record is a plain dict with a ``kind`` and JSON values. This file stamps, writ
 torch model and imports no torch. Kinds in use:
 
 ``run``      the first line of a training record: configuration, environment, data split
+``resumed``  where a run went on in another process: after which epoch, under which conditions
 ``epoch``    one line per epoch: losses, validation accuracy, learning rate, images/s
 ``test``     the single evaluation of the test split, after training
 ``latency``  one timing comparison of two networks in one interleaved run
@@ -61,8 +62,19 @@ def environment(*packages: str) -> Record:
 def expect_folder(path: Path) -> None:
     """Refuse, before anything is computed, to write into a folder that cannot be: a file stands in its way."""
     path = Path(path)
-    if file := next((each for each in (path, *path.parents) if each.exists() and not each.is_dir()), None):
-        raise InputError(f"{file}: expected a folder to write into, found a file")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists() or each.is_symlink())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest}: expected a folder to write into, found a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{nearest}: expected a folder to write into, found one without the right to")
+
+
+def expect_file(path: Path) -> None:
+    """Refuse, before anything is computed, to write a file that cannot be: a folder is there, or none can be above."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, found a folder")
+    expect_folder(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -25,6 +25,8 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "endless warm-up": (f"{DIGITS} --warmup-epochs inf", ["warmup_epochs: expected", "found inf"]),
     "enormous seed": (f"{DIGITS} --seed {2**70}", ["seed: expected", f"found {2**70}"]),
     "unknown model": (f"{DIGITS} --model resnet50", ["'resnet50': expected para_former_M_N"]),
+    "width beside a size": (f"{DIGITS} --model para_former_base_1_1", ["width: expected none beside", "found 64"]),
+    "endless MLP": (f"{DIGITS} --mlp-ratio inf", ["mlp_ratio: expected a finite number", "found inf"]),
     "depth that does not divide": (f"{DIGITS} --model para_former_4_6", ["para_former_4_6", "depth 4", "found 6"]),
     "heads that do not divide": (f"{DIGITS} --width 64 --heads 3", ["width: expected", "heads 3", "found 64"]),
     "patch that does not fit": (f"{DIGITS} --patch-size 3", ["image_size: expected", "patch_size 3", "found 8"]),
@@ -98,6 +100,10 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
         )
         for command in ("train --dataset=digits", "reproduce", "bench", "uat branches trained", "report trained")
     },
+    "table over a folder": ("predict trained text.jpg --csv=empty", ["empty: expected a file to write", "a folder"]),
+    "constants in a file": ("plan --budget-ms=5 --constants=text.jpg/new", ["text.jpg: expected a folder", "a file"]),
+    "no budget": ("plan --budget-ms=nan --constants=new", ["budget_ms: expected a number above 0, found nan"]),
+    "no images to plan for": ("plan --budget-ms=5 --batch=0 --constants=new", ["batch: expected at least 1, found 0"]),
     "output of a finished run": ("train --dataset=digits --output=trained", ["trained", "--resume", "--output"]),
     "nothing to resume": (f"{DIGITS} --resume", ["run: ", "record.jsonl", "expected"]),
     "finished run to resume": (f"{AGAIN} --resume", ["trained: ", "finished"]),
@@ -112,6 +118,13 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
         "report mistyped",
         ["report: record.jsonl: line 1: expected 'epochs' of every run line to be a whole number, found \"ten\""],
     ),
+    **{
+        f"record without its data set, {command}": (
+            f"{command} unnamed",
+            ["record.jsonl: line 1: expected 'spec' in every run line, found one without it"],
+        )
+        for command in ("report", "evaluate", "uat branches")
+    },
     "weights to report": ("report trained/model.safetensors", ["trained/model.safetensors", "expected"]),
     "unknown split": ("evaluate trained --split=dev", ["--split", "dev", "validation"]),
     "truncated weights to evaluate": ("evaluate truncated", ["truncated/model.safetensors: ", "safetensors file"]),
@@ -132,7 +145,7 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
 @pytest.fixture
 def workplace(trained, tmp_path, monkeypatch):
     """Runs and files that are damaged in one way each, and a cache that shows when something is decoded into it."""
-    for name in ("truncated", "without_weights", "unfinished", "broken", "binary", "mistyped"):
+    for name in ("truncated", "without_weights", "unfinished", "broken", "binary", "mistyped", "unnamed"):
         shutil.copytree(trained, tmp_path / name)
     weights = trained / "model.safetensors"
     (tmp_path / "truncated" / weights.name).write_bytes(weights.read_bytes()[:-1000])
@@ -143,6 +156,8 @@ def workplace(trained, tmp_path, monkeypatch):
     (tmp_path / "binary/config.json").write_bytes(bytes(range(128, 256)))
     line, *others = read_records(tmp_path / "mistyped/record.jsonl")
     write_records(tmp_path / "mistyped/record.jsonl", [{**line, "epochs": "ten"}, *others])
+    del line["spec"]
+    write_records(tmp_path / "unnamed/record.jsonl", [line, *others])
     (tmp_path / "text.jpg").write_text("This is no picture.\nNor is this.\n")
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("PARA_FORMER_CACHE", str(tmp_path / "cache"))
@@ -157,6 +172,11 @@ def test_bad_input_is_told_in_one_line_and_leaves_nothing(run, workplace, files,
     assert not [sign for sign in ("Traceback", "---", "──", "│") if sign in err], err
     assert not [part for part in named if part not in err], err
     assert files() == before
+
+
+def test_a_place_where_nobody_can_write_is_told_by_its_name(run, trained):
+    code, out, err = run("report", trained, "--output=/proc/page")
+    assert (code, out, err) == (2, "", "para-former report: /proc/page: No such file or directory\n")
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from para_former.cli import train
 from tests.training.helpers import outcome
 
 NETWORK = "--model para_former_1_2 --width 16 --heads 2"
@@ -42,3 +43,16 @@ def test_a_signal_stops_in_one_line_with_the_command_that_goes_on(tmp_path, numb
         process = start(arguments, tmp_path)
         assert process.communicate(timeout=120)[1] == "" and process.returncode == 0
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
+def test_stopped_before_anything_was_done_the_same_command_begins(run, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train", stopped)
+    arguments = [*shlex.split(TRAIN), "--output", "run"]
+    code, _, err = run(*arguments)
+    assert (code, err) == (
+        1,
+        f"para-former train: stopped; go on from the last whole epoch by: para-former {shlex.join(arguments)}\n",
+    )

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -54,6 +55,36 @@ def test_named_classes_in_another_order_are_refused(tiny, parquet_root):
         read_split(tiny, "test", parquet_root)
     name_classes(path, tiny.classes[:9], tiny.label_column)
     with pytest.raises(InputError, match="expected label 9 to mean truck, found nothing$"):
+        read_split(tiny, "test", parquet_root)
+
+
+def test_labels_may_be_unsigned_or_missing(tiny, arrays, parquet_root, write_parquet, encode):
+    path = parquet_root / tiny.name / "test-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index(tiny.label_column)
+    unsigned = table.column(tiny.label_column).cast(pa.uint8())
+    pq.write_table(table.set_column(place, tiny.label_column, unsigned), path)
+    np.testing.assert_array_equal(read_split(tiny, "test", parquet_root)[1], arrays["test"][1])
+    missing = pa.array([None, *unsigned.to_pylist()[1:]], pa.uint8())
+    pq.write_table(table.set_column(place, tiny.label_column, missing), path)
+    with pytest.raises(InputError, match="found 11 different labels, -1..9"):
+        read_split(tiny, "test", parquet_root)
+
+
+@pytest.mark.parametrize("said", ["[]", "no JSON", '{"info": null}', '{"info": {"features": []}}'])
+def test_a_description_of_another_kind_is_refused(tiny, parquet_root, said):
+    path = parquet_root / tiny.name / "test-00000-of-00001.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"huggingface": said}), path)
+    with pytest.raises(InputError, match=f"^{path}: expected Hugging Face's description of its columns, found: "):
+        read_split(tiny, "test", parquet_root)
+
+
+def test_pictures_without_bytes_are_refused(tiny, parquet_root):
+    path = parquet_root / tiny.name / "test-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    links = pa.array([{"path": "a.png"}] * len(table))
+    pq.write_table(table.set_column(table.column_names.index("img"), "img", links), path)
+    with pytest.raises(InputError, match=f"^{path}: expected bytes in column img, found struct"):
         read_split(tiny, "test", parquet_root)
 
 

@@ -1,8 +1,11 @@
 """What makes the network a Para-Former, and what chance may touch in training."""
 
+from functools import partial
+
 import pytest
 import torch
 
+import para_former as pf
 from para_former import InputError
 from para_former.models import select_branches
 from para_former.models.para_former import merge
@@ -110,3 +113,18 @@ def test_dropout_reaches_the_class_token_at_depth_one():
 def test_images_of_another_size_are_refused():
     with pytest.raises(InputError, match=r"expected \(channels, height, width\) = \(3, 8, 8\), found \(3, 8, 9\)"):
         small_network()(torch.zeros(1, 3, 8, 9, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("network", ["model", "prepared", "reference"])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(2, 3, 16, 8), r"images: expected .* = \(3, 8, 8\), found \(3, 16, 8\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "images: expected floating-point numbers, .*, found torch.uint8"),
+    ],
+)
+def test_other_images_are_refused(network, images, message, no_shape_checks):
+    model = small_network(torch.float32)
+    call = {"model": model, "prepared": pf.prepare(model), "reference": partial(pf.reference, model)}[network]
+    with pytest.raises(InputError, match=message):
+        call(images)

@@ -15,7 +15,8 @@ from para_former.training.checkpoint import CHECKPOINT_FILE
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.loop import train
 from para_former.training.reproduce import cells, reproduce
-from para_former.training.run import epochs_done, is_finished
+from para_former.training.run import epochs_recorded, is_finished
+from tests.reports.helpers import latency_line
 from tests.training.helpers import TIMES, lines_of, outcome, tiny_run, train_quietly
 
 QUIET = Console(file=io.StringIO())
@@ -83,7 +84,7 @@ def test_a_run_that_meets_its_deadline_is_left_as_by_ctrl_c_after_the_epoch(stop
         for folder in (Path("run"), Path("stopped"))
     )
     assert own == stopped and own.keys() == {CHECKPOINT_FILE}
-    assert untimed(Path("run")) == untimed(Path("stopped")) and epochs_done(Path("run")) == 1
+    assert untimed(Path("run")) == untimed(Path("stopped")) and epochs_recorded(Path("run")) == 1
 
 
 def test_a_training_that_ends_at_the_deadline_is_tested():
@@ -121,7 +122,9 @@ def timings(monkeypatch):
 
     def measure(config, *, device):
         networks.append(config)
-        return {"kind": "latency", "device": device, **{name: getattr(config, name) for name in SHAPE}}
+        return latency_line(
+            config.depth, config.layers, device=device, **{each: getattr(config, each) for each in SHAPE}
+        )
 
     monkeypatch.setattr("para_former.training.reproduce.measure_latency", measure)
     return networks
@@ -132,10 +135,10 @@ def test_pieces_end_with_the_bits_of_one_go(runs, whole, timings, seconds):
     left, done, pieces = runs, 0, 0
     while left:
         left = reproduce(runs, Path("pieces"), QUIET, ticking(seconds))
-        before, done = done, sum(epochs_done(run.folder()) for run in runs)
+        before, done = done, sum(epochs_recorded(run.folder()) for run in runs)
         assert done > before
         assert [is_finished(run.folder()) for run in runs] == [run not in left for run in runs]
-        assert sum(epochs_done(run.folder()) == 1 for run in runs) <= 1
+        assert sum(epochs_recorded(run.folder()) == 1 for run in runs) <= 1
         pieces += 1
     assert 1 < pieces <= done == 8 and len(timings) == 4
     assert [outcome(run.folder()) for run in runs] == whole

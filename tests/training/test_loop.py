@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import para_former as pf
 from para_former.data import Augment, DeviceSplit, evaluation_batches, load_dataset
@@ -15,6 +16,7 @@ from para_former.evaluation import classify
 from para_former.models.saving import read_tensors
 from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
+from para_former.training.deadline import Deadline
 from para_former.training.optim import learning_rate
 from para_former.training.run import dataset_of, pick_device, run_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
@@ -70,8 +72,29 @@ def test_a_run_on_part_of_the_images_says_so_and_is_known_by_its_record(finished
     assert line["split"] == {"train": 200, "validation": 72, "test": 360, "hash": dataset.split_hash}
     assert line["split"]["hash"] != run_line(finished.folder())["split"]["hash"]
     assert dataset_of(line, None).split_hash == dataset.split_hash
-    old = {**line, "config": {name: value for name, value in line["config"].items() if name != "train_images"}}
-    assert len(dataset_of(old, None).train) == 1365
+
+
+def test_a_record_from_before_there_was_a_choice_of_images_is_one_of_all(finished):
+    line = run_line(finished.folder())
+    assert line["config"].pop("train_images") is None
+    assert len(dataset_of(line, None).train) == 1365
+
+
+def test_other_images_than_those_trained_on_are_refused(tmp_path):
+    """Pictures that came later, or a class under another name: part of the test split may have been trained on."""
+    for number in range(40):
+        (tmp_path / "pictures" / "ab"[number % 2]).mkdir(exist_ok=True, parents=True)
+        Image.new("L", (8, 8), 6 * number).save(tmp_path / "pictures" / "ab"[number % 2] / f"{number}.png")
+    config = tiny_run(dataset=f"folder:{tmp_path / 'pictures'}", image_size=8, batch_size=8, epochs=2)
+    line = run_line(train_quietly(config, deadline=Deadline(1e-9)))
+    assert len(dataset_of(line, None).train) == 30
+    (tmp_path / "pictures" / "b").rename(tmp_path / "pictures" / "c")
+    with pytest.raises(InputError, match=r"pictures: expected the images .* found others: classes \['a', 'b'\] in its"):
+        dataset_of(line, None)
+    (tmp_path / "pictures" / "c").rename(tmp_path / "pictures" / "b")
+    Image.new("L", (8, 8)).save(tmp_path / "pictures" / "a" / "new.png")
+    with pytest.raises(InputError, match="found others: (train|test) [0-9]+ in its record, [0-9]+ here"):
+        train_quietly(replace(config, resume=True))
 
 
 def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished):
@@ -174,7 +197,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_previous_checkpoint_kept(stop_
     assert path.read_bytes() == before
     assert names_in(Path("run")) == {"record.jsonl", CHECKPOINT_FILE}
     text = Path("run", "record.jsonl").read_text()
-    assert [json.loads(line)["kind"] for line in text.splitlines()] == ["run", "epoch"]
+    assert [json.loads(line)["kind"] for line in text.splitlines()] == ["run", "epoch", "resumed"]
     assert "NaN" not in text and "Infinity" not in text
 
 

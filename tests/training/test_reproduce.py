@@ -26,6 +26,7 @@ from para_former.training.reproduce import (
     reproduce,
 )
 from para_former.training.run import check_settings, is_finished
+from tests.reports.helpers import latency_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 OUTPUT = Path("table")
@@ -160,7 +161,13 @@ def test_the_cheapest_network_comes_first_and_every_network_once_before_any_agai
 
 @pytest.mark.parametrize(
     ("cheap", "dear"),
-    [({}, {"dataset": "cifar10"}), ({"epochs": 2}, {}), ({"width": 8}, {}), ({}, {"image_size": 16})],
+    [
+        ({}, {"dataset": "cifar10"}),
+        ({"epochs": 2}, {}),
+        ({"width": 8}, {}),
+        ({}, {"image_size": 16}),
+        ({"train_images": 100}, {}),
+    ],
 )
 def test_fewer_images_epochs_numbers_and_tokens_are_cheaper(cheap, dear):
     runs = [tiny_run(**cheap), tiny_run(**dear)]
@@ -253,7 +260,9 @@ def test_a_network_of_another_shape_is_timed_for_itself(monkeypatch):
     """Recipes share a folder and may build networks of one name in several ways."""
 
     def measure(config, *, device):
-        return {"kind": "latency", "device": device, **{name: getattr(config, name) for name in SHAPE}}
+        return latency_line(
+            config.depth, config.layers, device=device, **{each: getattr(config, each) for each in SHAPE}
+        )
 
     monkeypatch.setattr("para_former.training.reproduce.measure_latency", measure)
     sizes = [{"width": 16}, {"width": 8}, {"heads": 4}, {"pool": "mean"}]

@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from para_former.errors import InputError
 from para_former.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE
 from para_former.training.loop import train
+from para_former.training.run import alone_in
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 STEPS = 10  # of one epoch
@@ -179,7 +181,42 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(uninterrupted, stop_at,
         assert "trying the one before" in line
 
 
-def test_with_both_checkpoints_broken_the_run_begins_again(uninterrupted, stop_at):
+def test_with_both_checkpoints_broken_the_run_begins_again_and_says_so(uninterrupted, stop_at):
     for path in stopped_in_the_third_epoch(stop_at):
         flip_a_bit(path)
-    assert outcome(train_quietly(tiny_run(resume=True))) == uninterrupted
+    output = io.StringIO()
+    assert outcome(train(tiny_run(resume=True), Console(file=output, soft_wrap=True))) == uninterrupted
+    assert output.getvalue().count("trying the one before") == 1
+    assert "no whole checkpoint of the last 2 epochs: goes on after epoch 0" in output.getvalue()
+
+
+def test_a_record_says_where_the_run_went_on_and_under_which_conditions(stop_at):
+    for call, resume in (
+        (STEPS + 3, False),
+        (3, True),
+    ):  # twice in the second epoch: the first try to go on has nothing
+        with stop_at("learning_rate", call):
+            train_quietly(tiny_run(resume=resume))
+    train_quietly(tiny_run(resume=True))
+    first, resumed = lines_of(Path("run"), "run")[0], lines_of(Path("run"), "resumed")
+    assert [line["epoch"] for line in resumed] == [1]
+    assert resumed[0]["compile"] is first["compile"] is False
+    assert resumed[0]["environment"]["threads"] == torch.get_num_threads()
+
+
+def test_one_process_at_a_time_trains_in_a_folder(stop_at):
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run())
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    with alone_in(Path("run")), pytest.raises(InputError, match="run: expected nobody else to train there"):
+        train_quietly(tiny_run(resume=True))
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def test_a_run_whose_record_is_gone_leaves_nothing_to_the_next(stop_at):
+    folder = train_quietly(tiny_run())
+    (folder / "record.jsonl").unlink()
+    (folder / "evaluations.jsonl").touch()
+    with stop_at("learning_rate", 3):
+        train_quietly(tiny_run(seed=1))
+    assert [path.name for path in folder.iterdir()] == ["record.jsonl"]

@@ -69,7 +69,7 @@ def run(arguments: list[str], console: Console) -> Record:
         disable=not console.is_terminal,
     )
     records: list[Record] = []
-    with stoppable(command, unit="point"), bar:
+    with stoppable(lambda: command, unit="point"), bar:
         task = bar.add_task("", total=len(points))
         for record in run_suite(options.suite, points, path, device=device, seconds=options.seconds_per_point):
             bar.update(task, advance=1)

@@ -14,9 +14,7 @@ from para_former.evaluation import classify
 from para_former.models import load
 from para_former.records import Record, append_record, environment
 from para_former.training.loop import EVALUATION_BATCH
-from para_former.training.run import dataset_of, pick_device, run_line
-
-EVALUATIONS_FILE = "evaluations.jsonl"  # which splits were looked at after training, test among them
+from para_former.training.run import EVALUATIONS_FILE, dataset_of, pick_device, run_line
 
 
 @dataclass(frozen=True)

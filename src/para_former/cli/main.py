@@ -56,12 +56,22 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         if flags["--debug"]:
             traceback.print_exc()
-        code = 2 if isinstance(error, InputError) else 1
-        message = str(error) if code == 2 else f"{type(error).__name__}: {error} (--debug shows where)"
-        return _fail(name, message, code)
+        return _fail(name, *_told(error))
     if flags["--json"]:
         print(json.dumps(result))
     return 0
+
+
+WRONG_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What is said of it, and the exit code."""
+    if isinstance(error, InputError):
+        return str(error), 2
+    if isinstance(error, WRONG_PATHS) and error.filename:
+        return f"{error.filename}: {error.strerror}", 2
+    return f"{type(error).__name__}: {error} (--debug shows where)", 1
 
 
 def _fail(name: str, message: str, code: int) -> int:

@@ -12,10 +12,10 @@ from para_former.cli.parsing import parse
 from para_former.errors import InputError
 from para_former.execution.calibration import measure_device
 from para_former.execution.device import DeviceConstants, read_constants, write_constants
-from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, fit, predict
+from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, check_question, fit, predict
 from para_former.models import ModelConfig
 from para_former.models.config import Pool, Stem
-from para_former.records import Record
+from para_former.records import Record, expect_file
 from para_former.training.run import parameters_of, pick_device
 
 
@@ -53,6 +53,9 @@ def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "plan")
     names = ("width", "heads", "image_size", "patch_size", "stem", "pool", "num_classes")
     sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
+    check_question(options.budget_ms, options.batch)
+    if options.constants is not None:
+        expect_file(options.constants)
     constants = _constants(options)
     candidates = fit(options.budget_ms, sizes, constants, options.batch)
     rows = [

@@ -17,7 +17,7 @@ from para_former.cli.parsing import parse
 from para_former.data import DatasetSpec, is_picture, network_input, read_picture, spec_from_record
 from para_former.errors import InputError
 from para_former.models import ParaFormer, load
-from para_former.records import Record, write_atomically
+from para_former.records import Record, expect_file, write_atomically
 from para_former.training.run import pick_device, run_line
 
 SHOWN = 5
@@ -39,6 +39,8 @@ class Options:
 
 def run(arguments: list[str], console: Console) -> list[Record]:
     options = parse(Options, arguments, "predict")
+    if options.csv is not None:
+        expect_file(options.csv)
     spec, device = spec_from_record(run_line(options.run)["spec"]), pick_device(options.device)
     model = load(options.run).to(device)
     paths = list(_files(options.images))
@@ -62,7 +64,9 @@ def run(arguments: list[str], console: Console) -> list[Record]:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Files as they are named, folders as the pictures in them."""
     for path in paths:
-        found = sorted(filter(is_picture, path.rglob("*"))) if path.is_dir() else [path]
+        found = (
+            sorted(file for file in path.rglob("*") if is_picture(file) and file.is_file()) if path.is_dir() else [path]
+        )
         if not found:
             raise InputError(f"{path}: expected an image, or a folder with images in it, found none")
         yield from found

@@ -20,7 +20,7 @@ from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
 from para_former.training.recipes import expect_weights, get_recipe
 from para_former.training.reproduce import ablation_cells, cells, data_effect_cells, fingerprint_cells, reproduce
-from para_former.training.run import epochs_done, is_finished
+from para_former.training.run import epochs_recorded, is_finished
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def run(arguments: list[str], console: Console) -> Record:
     deadline = Deadline(math.inf if options.minutes is None else options.minutes)
     command = f"para-former reproduce {shlex.join(arguments)}".strip()
     runs = _runs(options, console)
-    with stoppable(command):
+    with stoppable(lambda: command):
         left = reproduce(runs, options.output, console, deadline)
     page, markdown = write_report([options.output], options.output)
     print_tables([options.output], console)
@@ -130,4 +130,4 @@ def _study(options: Options) -> Callable[[str, TrainConfig, int, Path], list[Tra
 
 def _place(run: TrainConfig) -> str:
     """A cell and how far it has come."""
-    return f"{run.model} on {run.dataset}, seed {run.seed}, after epoch {epochs_done(run.folder())} of {run.epochs}"
+    return f"{run.model} on {run.dataset}, seed {run.seed}, after epoch {epochs_recorded(run.folder())} of {run.epochs}"

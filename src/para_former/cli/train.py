@@ -16,8 +16,12 @@ from para_former.training.run import RECORD_FILE
 
 def run(arguments: list[str], console: Console) -> Record:
     config = parse(TrainConfig, arguments, "train", default=recipe_of(arguments))
-    resume = [] if config.resume else ["--resume"]
-    with stoppable(f"para-former train {shlex.join([*arguments, *resume])}"):
+
+    def command() -> str:
+        begun = not config.resume and (config.folder() / RECORD_FILE).exists()
+        return f"para-former train {shlex.join([*arguments, *(['--resume'] if begun else [])])}"
+
+    with stoppable(command):
         folder = train(config, console)
     console.print(f"run in {folder}; see it by: para-former report {folder}")
     return {"run": str(folder), "test": read_records(folder / RECORD_FILE)[-1]}

@@ -39,21 +39,28 @@ def _pictures(spec: DatasetSpec, split: str, paths: Sequence[Path]) -> Iterator[
             if image_column is None or spec.label_column not in file.schema_arrow.names:
                 wanted = f"{' or '.join(spec.image_columns)} and {spec.label_column}"
                 raise InputError(f"{path}: expected columns {wanted}, found {', '.join(file.schema_arrow.names)}")
-            check_classes(spec, _class_names(spec, file.schema_arrow), path)
+            check_classes(spec, _class_names(spec, file.schema_arrow, path), path)
             for batch in file.iter_batches(batch_size=1000, columns=[image_column, spec.label_column]):
                 images, labels = batch[image_column], batch[spec.label_column]
                 if not pa.types.is_integer(labels.type):
                     raise InputError(f"{path}: expected integers in column {spec.label_column}, found {labels.type}")
-                encoded = images.field("bytes") if pa.types.is_struct(images.type) else images
-                for image, label in zip(encoded.to_pylist(), labels.fill_null(-1).to_pylist(), strict=True):
-                    yield Picture(f"{split} row {row}", image, label)
+                encoded = images
+                if pa.types.is_struct(images.type):
+                    if images.type.get_field_index("bytes") < 0:
+                        raise InputError(f"{path}: expected bytes in column {image_column}, found {images.type}")
+                    encoded = images.field("bytes")
+                for image, label in zip(encoded.to_pylist(), labels.to_pylist(), strict=True):
+                    yield Picture(f"{split} row {row}", image, -1 if label is None else label)
                     row += 1
 
 
-def _class_names(spec: DatasetSpec, schema: pa.Schema) -> Sequence[str]:
+def _class_names(spec: DatasetSpec, schema: pa.Schema, path: Path) -> Sequence[str]:
     """The names that the file gives its labels; the official ones where it gives none."""
-    features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    return features.get(spec.label_column, {}).get("names", spec.classes)
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        return [str(name) for name in features.get(spec.label_column, {}).get("names", spec.classes)]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: expected Hugging Face's description of its columns, found: {error}") from None
 
 
 @contextmanager

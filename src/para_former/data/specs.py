@@ -195,4 +195,10 @@ def spec_from_record(record: Mapping[str, Any]) -> DatasetSpec:
 
     With it a run's record is enough to use its network, when the folder of pictures that it learned from is gone.
     """
-    return DatasetSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
+    try:
+        spec = DatasetSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
+    except TypeError as error:
+        raise InputError(f"spec of a run: expected the fields of a data set: {error}") from None
+    if not len(spec.mean) == len(spec.std) == spec.channels:
+        raise InputError(f"spec of a run: expected mean and std of {spec.channels} channels, found {len(spec.mean)}")
+    return spec

@@ -63,8 +63,7 @@ def predict(config: ModelConfig, constants: DeviceConstants, batch: int = 1, way
 
     Errors: InputError for a batch below 1.
     """
-    if batch < 1:
-        raise InputError(f"batch: expected at least 1, found {batch}")
+    check_question(batch=batch)
     causes: dict[Limit, float] = {"arithmetic": 0.0, "bytes": 0.0, "launches": 0.0}
     parts: dict[str, float] = defaultdict(float)
     steps = work(config, batch, way, constants)
@@ -76,6 +75,14 @@ def predict(config: ModelConfig, constants: DeviceConstants, batch: int = 1, way
     return Prediction(causes, dict(parts))
 
 
+def check_question(budget_ms: float = 1.0, batch: int = 1) -> None:
+    """InputError for a batch below 1, or a budget that is not a number above 0."""
+    if batch < 1:
+        raise InputError(f"batch: expected at least 1, found {batch}")
+    if not 0 < budget_ms < math.inf:
+        raise InputError(f"budget_ms: expected a number above 0, found {budget_ms}")
+
+
 def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch: int = 1) -> list[Candidate]:
     """For each depth the most layers, up to 48, that are predicted to take at most `budget_ms`.
 
@@ -83,8 +90,7 @@ def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch:
     accuracy grows with both, and at equal layers with depth (Wang & Li 2024, Tables 2 and 3). How much accuracy, only
     records of training say. Errors: InputError for a budget that is not a number above 0.
     """
-    if not 0 < budget_ms < math.inf:
-        raise InputError(f"budget_ms: expected a number above 0, found {budget_ms}")
+    check_question(budget_ms, batch)
     candidates = []
     for depth in DEPTHS:
         for layers in reversed(range(depth, MOST_LAYERS + 1, depth)):

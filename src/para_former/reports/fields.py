@@ -1,8 +1,8 @@
-"""What reports read of each kind of record line, and the one place where a line without it is refused.
+"""What is read of each kind of record line, and the one place where a line without it is refused.
 
 A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list; a dict for an object
 with at least these fields, a field called "name?" where it may be left out; `{str: form}` for an object of any names; a
-tuple for a choice, a frozenset for one of these words. Fields that no report reads may hold anything. What the values
+tuple for a choice, a frozenset for one of these words. Fields that nobody reads may hold anything. What the values
 mean is for those who read them.
 """
 
@@ -38,12 +38,21 @@ FORMS: dict[str, Form] = {
         "recipe": str,
         "seed": int,
         "epochs": int,
-        "config": {"train_images?": (int, None), "batch_size?": int},
+        "config": {
+            "dataset": str,
+            "image_size": (int, None),
+            "skip_corrupt": bool,
+            "train_images?": (int, None),
+            "batch_size?": int,
+        },
+        "spec": {"classes": [str], "mean": [float], "std": [float], "channels": int},
         "model_config": {**BUILT, "width?": int, "image_size?": (int, [int]), "patch_size?": int},
         "split": {"train": int, "validation?": int, "test?": int},
         "pretrained?": ({"name": str, "sha256": str, "dataset?": str}, None),
         "environment": ENVIRONMENT,
+        "compile?": bool,
     },
+    "resumed": {"epoch": int, "environment": ENVIRONMENT, "compile": bool},
     "epoch": {"epoch": int, "validation_top1": float, "images_per_second": float, "seconds": float},
     "test": {
         "epoch": int,

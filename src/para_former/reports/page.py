@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
-from para_former.records import STUDIES, Record, expect_folder, find_records, write_atomically
+from para_former.records import STUDIES, Record, expect_file, expect_folder, find_records, write_atomically
 from para_former.reports import findings, paper, plots, tables
 from para_former.reports.ablation import ablation_section
 from para_former.reports.bench_section import bench_section
@@ -58,8 +58,8 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     if not any(files.values()):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
     expect_folder(output)
-    if markdown and Path(markdown).is_dir():
-        raise InputError(f"{markdown}: expected a file to write the text into, found a folder")
+    if markdown:
+        expect_file(markdown)
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
     written = Path(output) / "report.html", markdown or Path(output) / "report.md"

@@ -20,6 +20,7 @@ class Run:
     line: Record
     epochs: dict[int, Record] = field(default_factory=dict)
     test: Record | None = None
+    resumed: list[Record] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -34,6 +35,13 @@ class Run:
     @property
     def last_epoch(self) -> int:
         return max(self.epochs, default=0)
+
+    @property
+    def speeds(self) -> list[float]:
+        """Images/s of the epochs before it went on under other conditions, if it did: those of its `run` line."""
+        moved = (each["epoch"] for each in self.resumed if _conditions(each) != _conditions(self.line))
+        last = min(moved, default=self.last_epoch)
+        return [line["images_per_second"] for epoch, line in self.epochs.items() if epoch <= last]
 
     @property
     def top1(self) -> float | None:
@@ -79,10 +87,16 @@ class Run:
         return f"from {weights['name']}{origin} ({weights['sha256'][:8]})"
 
 
+def _conditions(line: Record) -> tuple[object, ...]:
+    """What the speed of training depends on, of a `run` or `resumed` line; the first may be from before `compile`."""
+    place = line["environment"]
+    return (*(place.get(name) for name in ("hardware", "device", "threads")), line.get("compile", False))
+
+
 def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], list[Record]]:
     """All training runs and all latency records, in the order of their paths; lines of other kinds are not read."""
     runs, latencies = [], []
-    for path, record in read(records_by_path, "run", "epoch", "test", "latency"):
+    for path, record in read(records_by_path, "run", "resumed", "epoch", "test", "latency"):
         kind = record["kind"]
         run = runs[-1] if runs and runs[-1].path == path else None
         if kind == "run":
@@ -91,8 +105,10 @@ def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], lis
             latencies.append(record)
         elif run is None:
             raise InputError(f"{path}: expected a run line before the first {kind} line, found none")
+        elif kind == "resumed":
+            run.resumed.append(record)
         elif kind == "epoch":
             run.epochs[record["epoch"]] = record
         elif run.test is None:
-            runs[-1] = Run(path, run.line, run.epochs, record)
+            runs[-1] = Run(path, run.line, run.epochs, record, run.resumed)
     return runs, latencies

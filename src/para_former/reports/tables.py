@@ -71,7 +71,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
     )
 
     def row(run: Run) -> tuple[Cell, ...]:
-        line, speeds = run.line, sorted(epoch["images_per_second"] for epoch in run.epochs.values())
+        line, speeds = run.line, sorted(run.speeds)
         return (
             Cell(network_label(line["model"], line["depth"], line["layers"])),
             Cell(title(line["dataset"])),
@@ -86,7 +86,8 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
         )
 
     caption = (
-        "Every training run. Images/s: median over its epochs. Split: hash of which images train and which validate."
+        "Every training run. Images/s: median over its epochs at this place. "
+        "Split: hash of which images train and which validate."
     )
     numbers = frozenset({"Seed", "Epochs", "Test top-1, %", "Images/s", "Place"})
     return Table(caption, columns, numbers, tuple(row(run) for run in runs))
@@ -200,7 +201,7 @@ def latency(network: Network) -> Cell:
 
 def images_per_second(network: Network) -> Cell:
     """Images trained on in a second: the median over all epochs of its runs."""
-    speeds = [epoch["images_per_second"] for run in network.runs for epoch in run.epochs.values()]
+    speeds = [speed for run in network.runs for speed in run.speeds]
     return _measured(statistics.median(speeds) if speeds else None, "{:,.0f}")
 
 

@@ -37,7 +37,8 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str
         try:
             state = _read(path)
         except InputError as error:
-            warn(f"{error}; trying the one before")
+            before = name == CHECKPOINT_FILE and (folder / PREVIOUS_FILE).exists()
+            warn(f"{error}; trying the one before" if before else str(error))
             continue
         return state, int(state.pop("epoch"))
     return None

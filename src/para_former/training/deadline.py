@@ -36,7 +36,7 @@ class Deadline:
             self._forecast = taken[-1]
             if self.is_near:
                 return
-        self._forecast = max(taken, default=0.0)
+        self._forecast = max(taken, default=self._forecast)
 
 
 NEVER = Deadline()

@@ -24,12 +24,14 @@ from para_former.training.progress import EpochProgress
 from para_former.training.recipes import expect_weights
 from para_former.training.run import (
     RECORD_FILE,
+    alone_in,
     check_place,
     count_parameters,
-    cut_record,
     dataset_of,
+    epochs_recorded,
     load_data,
     pick_device,
+    resume_record,
     run_line,
     start_record,
 )
@@ -51,18 +53,28 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
     learner, dataset, start, epochs_done = _begin(config, device, console)
-    remove_leftovers(folder)
-    if config.resume:
-        cut_record(folder, epochs_done)
-    else:
-        remove_checkpoints(folder)  # of a run whose record is gone
-        start_record(config, dataset, learner.model, device, start.record if start else None)
-    parameters = count_parameters(learner.model)
-    console.print(f"{config.model} on {dataset.spec.title}, {parameters:,} parameters, in {folder}")
-    if start:
-        console.print(f"starts from {start}")
-    if dataset.skipped:
-        console.print(f"left out, not decodable: {len(dataset.skipped)}, {', '.join(dataset.skipped[:5])}")
+    with alone_in(folder):
+        check_place(config)  # again: another process may have been here since
+        remove_leftovers(folder)
+        if config.resume:
+            if lost := epochs_recorded(folder) - epochs_done:
+                console.print(f"no whole checkpoint of the last {lost} epochs: goes on after epoch {epochs_done}")
+            resume_record(config, device, epochs_done)
+        else:
+            start_record(config, dataset, learner.model, device, start.record if start else None)
+        parameters = count_parameters(learner.model)
+        console.print(f"{config.model} on {dataset.spec.title}, {parameters:,} parameters, in {folder}")
+        if start:
+            console.print(f"starts from {start}")
+        if dataset.skipped:
+            console.print(f"left out, not decodable: {len(dataset.skipped)}, {', '.join(dataset.skipped[:5])}")
+        _train(learner, dataset, epochs_done, console, deadline)
+    return folder
+
+
+def _train(learner: Learner, dataset: Dataset, epochs_done: int, console: Console, deadline: Deadline) -> None:
+    """The epochs that are left, each with its line and its checkpoint; then the test."""
+    config, folder, device = learner.config, learner.config.folder(), learner.device
     train_split, validation = (DeviceSplit.from_split(split, device) for split in (dataset.train, dataset.validation))
     with (
         EpochProgress(console, config.epochs, epochs_done) as progress,
@@ -82,7 +94,6 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
             epochs_done = epoch
     if epochs_done == config.epochs:
         _finish(learner, dataset, folder, console)
-    return folder
 
 
 def _begin(config: TrainConfig, device: torch.device, console: Console) -> tuple[Learner, Dataset, Start | None, int]:
@@ -122,7 +133,7 @@ def _train_epoch(learner: Learner, dataset: Dataset, split: DeviceSplit, epoch: 
     config = learner.config
     steps = max(1, len(split) // config.batch_size)
     total = config.epochs * steps
-    warmup = min(round(config.warmup_epochs * steps), total // 2)
+    warmup = round(min(config.warmup_epochs * steps, total // 2))
     torch.manual_seed(int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0]))  # dropout
     learner.model.train()
     loss_sum, images_seen, lr = torch.zeros((), device=learner.device), 0, 0.0

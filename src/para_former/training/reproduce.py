@@ -23,6 +23,7 @@ from para_former.errors import InputError
 from para_former.models.naming import SIZES
 from para_former.records import ABLATION, FINGERPRINT, SHAPE, append_record, read_records, shape
 from para_former.reports import paper
+from para_former.reports.fields import read
 from para_former.training.ablation import changed
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
@@ -105,7 +106,7 @@ def cost(run: TrainConfig) -> float:
     rows, columns = network.grid
     embedding = 2.0 * rows * columns * network.width * network.in_channels * network.patch_size**2
     spared = (1 - 1 / network.tokens) / network.depth if network.pool == "cls" else 0.0
-    return run.epochs * spec.counts["train"] * (embedding + (1 - spared) * flops(network))
+    return run.epochs * (run.train_images or spec.counts["train"]) * (embedding + (1 - spared) * flops(network))
 
 
 def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline: Deadline = NEVER) -> list[TrainConfig]:
@@ -145,7 +146,8 @@ def _is_timed(run: TrainConfig, output: Path) -> bool:
         return False
     network = run.network(get_spec(run.dataset, run.image_size))
     wanted = run.model, pick_device(run.device).type, {name: getattr(network, name) for name in SHAPE}
-    return any(wanted == (line["model"], line["device"], shape(line)) for line in read_records(path))
+    latencies = read({str(path): read_records(path)}, "latency")
+    return any(wanted == (line["model"], line["device"], shape(line)) for _, line in latencies)
 
 
 def _time_network(run: TrainConfig, output: Path, console: Console) -> None:

@@ -3,21 +3,28 @@
 folder/record.jsonl             what was run, one line per epoch, the test result: all that a report needs
 folder/checkpoint.safetensors   state after the last whole epoch (and .previous); gone when the run is finished
 folder/model.safetensors, config.json   the trained network, for `pf.load`
+folder/evaluations.jsonl        what was looked at after training
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from para_former.data import Dataset, load_dataset
 from para_former.errors import InputError
 from para_former.models import ModelConfig, ParaFormer
+from para_former.models.saving import CONFIG_FILE, WEIGHTS_FILE
 from para_former.records import Record, environment, expect_folder, read_records, write_records
+from para_former.reports.fields import read
+from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
 
-RECORD_FILE = "record.jsonl"
+RECORD_FILE, EVALUATIONS_FILE = "record.jsonl", "evaluations.jsonl"
+LOCK_FILE = ".lock"
 
 
 def run_line(folder: Path) -> Record:
@@ -28,26 +35,29 @@ def run_line(folder: Path) -> Record:
     line = next(iter(read_records(path)), {})
     if line.get("kind") != "run":
         raise InputError(f"{path}: expected the line of a run first, found {line.get('kind', 'nothing')}")
-    return line
+    return _lines(folder, "run")[0]
+
+
+def _lines(folder: Path, *kinds: str) -> list[Record]:
+    """The lines of these kinds in a run's record, each whole; none where no run has begun."""
+    path = folder / RECORD_FILE
+    return [line for _, line in read({str(path): read_records(path)}, *kinds)] if path.exists() else []
 
 
 def is_finished(folder: Path) -> bool:
     """Whether the run has its test result."""
-    path = folder / RECORD_FILE
-    return path.exists() and any(line["kind"] == "test" for line in read_records(path))
+    return bool(_lines(folder, "test"))
 
 
-def epochs_done(folder: Path) -> int:
+def epochs_recorded(folder: Path) -> int:
     """Whole epochs in the record of a run; 0 where none has begun."""
-    path = folder / RECORD_FILE
-    return sum(line["kind"] == "epoch" for line in read_records(path)) if path.exists() else 0
+    return len(_lines(folder, "epoch"))
 
 
 def result_line(folder: Path) -> Record:
     """The test result of a finished run."""
-    for line in read_records(folder / RECORD_FILE):
-        if line["kind"] == "test":
-            return line
+    for line in _lines(folder, "test"):
+        return line
     raise InputError(f"{folder / RECORD_FILE}: expected the test result of a finished run, found none")
 
 
@@ -74,11 +84,33 @@ def check_settings(config: TrainConfig) -> None:
         raise InputError(f"{folder}: holds a run with other settings: {difference}; choose another --output")
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Inside, no other process trains in the folder; InputError where one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: expected nobody else to train there, found another process at it") from None
+    try:
+        yield
+    finally:
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
 def start_record(
     config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device, pretrained: Record | None
 ) -> None:
-    """Write the line of a run, with the conditions under which its numbers come about."""
-    network = model.config
+    """Write the line of a run, with the conditions under which its numbers come about, and nothing of a run before.
+
+    Such a one has lost its record; its network must not pass for this run's.
+    """
+    folder, network = config.folder(), model.config
+    remove_checkpoints(folder)
+    for name in (WEIGHTS_FILE, CONFIG_FILE, EVALUATIONS_FILE):
+        (folder / name).unlink(missing_ok=True)
     line = {
         "kind": "run",
         "model": config.model,
@@ -93,20 +125,32 @@ def start_record(
         "config": config.conditions(),
         "pretrained": pretrained,
         "model_config": asdict(network),
-        "split": {
-            **{name: len(getattr(dataset, name)) for name in ("train", "validation", "test")},
-            "hash": dataset.split_hash,
-        },
+        "split": _split(dataset),
         "skipped": list(dataset.skipped),
-        "environment": {**environment(), "device": describe(device), "threads": torch.get_num_threads()},
+        **_conditions(config, device),
     }
-    write_records(config.folder() / RECORD_FILE, [line])
+    write_records(folder / RECORD_FILE, [line])
 
 
-def cut_record(folder: Path, epochs: int) -> None:
-    """Drop the lines of epochs after `epochs`: the record is written before the checkpoint, so it may be ahead."""
-    path = folder / RECORD_FILE
-    write_records(path, [line for line in read_records(path) if line["kind"] != "epoch" or line["epoch"] <= epochs])
+def resume_record(config: TrainConfig, device: torch.device, epochs: int) -> None:
+    """Note that the run goes on after so many epochs, and under which conditions.
+
+    Lines of later epochs go: the record is written before the checkpoint, so it may be ahead.
+    """
+    path = config.folder() / RECORD_FILE
+    last = {"epoch": epochs, "resumed": epochs - 1}
+    lines = [line for line in read_records(path) if line.get("kind") not in last or line["epoch"] <= last[line["kind"]]]
+    write_records(path, [*lines, {"kind": "resumed", "epoch": epochs, **_conditions(config, device)}])
+
+
+def _conditions(config: TrainConfig, device: torch.device) -> Record:
+    place = {**environment(), "device": describe(device), "threads": torch.get_num_threads()}
+    return {"environment": place, "compile": config.compile}
+
+
+def _split(dataset: Dataset) -> Record:
+    sizes = {name: len(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return {**sizes, "hash": dataset.split_hash}
 
 
 def pick_device(name: str) -> torch.device:
@@ -154,7 +198,10 @@ def load_data(config: TrainConfig) -> Dataset:
 
 
 def dataset_of(line: Record, data_root: Path | None) -> Dataset:
-    """The data set that the run with this first line was trained on, with the same splits and the same inputs."""
+    """The data set that the run with this first line was trained on, with the same splits and the same inputs.
+
+    InputError where other classes or numbers of images are found, or another division into splits.
+    """
     settings = line["config"]
     dataset = load_dataset(
         settings["dataset"],
@@ -163,7 +210,16 @@ def dataset_of(line: Record, data_root: Path | None) -> Dataset:
         skip_corrupt=settings["skip_corrupt"],
         train_images=settings.get("train_images"),  # records of before there was a choice lack it
     )
+    wanted = {**line["split"], "classes": list(line["spec"]["classes"])}
+    found = {**_split(dataset), "classes": list(dataset.spec.classes)}
+    if other := next((name for name in found if found[name] != wanted.get(name, found[name])), None):
+        said = f"{other} {_short(wanted[other])} in its record, {_short(found[other])} here"
+        raise InputError(f"{dataset.spec.title}: expected the images that the run was trained on, found others: {said}")
     return normalized(dataset, line["spec"]["mean"], line["spec"]["std"])
+
+
+def _short(value: object) -> str:
+    return str(value) if len(str(value)) <= 60 else f"{str(value)[:60]}..."
 
 
 def normalized(dataset: Dataset, mean: Sequence[float], std: Sequence[float]) -> Dataset:
