@@ -96,6 +96,18 @@ def test_on_a_gpu_depth_is_told_over_the_recorded_serial_network():
     )
 
 
+def test_on_a_gpu_the_batch_too():
+    """An eager network waits for its launches at one image: against it the gain would fall with the batch."""
+    times = (
+        {"serial": 10.0, "serial-graph": 2.0, "prepared": 1.0},
+        {"serial": 10.0, "serial-graph": 9.0, "prepared": 3.0},
+    )
+    lines = [records.bench_line(ms, batch=batch) for ms, batch in zip(times, (1, 256), strict=True)]
+    text = findings.gain_with_batch(suite(*lines).series("batch"))
+    assert "faster than serial-graph (2.00×) at batch 1, where it gains least" in text
+    assert "faster than serial-graph (3.00×) at batch 256, where it gains most" in text
+
+
 def test_the_steps_multiply_to_the_whole():
     point = suite(records.bench_line()).points[0]
     alone, loop, fusion, folding, whole = findings.shares(point)

@@ -58,9 +58,15 @@ def test_rebuilt_twice_it_is_byte_identical(page):
     assert build_markdown(ALL) == build_markdown(dict(reversed(ALL.items())))
 
 
-def test_ids_of_all_drawings_are_unique(page):
-    parsed = helpers.Page(page)
-    assert len(parsed.ids) == len(set(parsed.ids))
+def test_ids_of_all_drawings_and_titles_of_all_sections_are_unique(page):
+    """Also where one file holds what two machines, or one with other threads, measured."""
+    other = [{**line, "environment": {**line["environment"], "hardware": {"cpu": "another"}}} for line in records.cpu()]
+    more = [{**line, "threads": line["threads"] + 1} for line in records.gpu()]
+    every = {**ALL, "a": [*next(iter(ALL.values())), *other, *more, *records.cpu(), *records.gpu()]}
+    for parsed in (helpers.Page(page), helpers.Page(build_page(every))):
+        assert len(parsed.ids) == len(set(parsed.ids))
+    titles = [line for line in build_markdown(every).splitlines() if line.startswith("### ")]
+    assert len(titles) == len(set(titles)) and sum("GPU" in title and "thread" in title for title in titles) == 2
 
 
 @pytest.mark.parametrize(

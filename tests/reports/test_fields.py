@@ -75,6 +75,13 @@ def changed(path, line, place, value):
             "guess",
             "'mode' of every bench line to be inference or training, found \"guess\"",
         ),
+        (
+            "a/record.jsonl",
+            4,
+            ["classes"],
+            [],
+            "'classes' of every test line to be a list of at least one entry, found none",
+        ),
         ("latency.jsonl", 0, ["ours_ms", "q1"], ..., "'ours_ms.q1' in every latency line, found one without it"),
         ("bench.jsonl", 1, ["contenders", 3, "ms"], ..., "'contenders[3].ms' in every bench line"),
         (

@@ -110,13 +110,14 @@ def test_what_a_table_took_to_train():
     """13 s an epoch; a run in the middle counts with the epochs it has."""
     found = experiment({(1, 6): [60.0, 61.0], (6, 6): [70.0]}, epochs=4)
     assert findings(found)[-1] == (
-        "Training: 2 networks, 3 runs, 3 min in all, validation not counted, on 2 cores of Example CPU @ 2.50GHz."
+        "Training: 2 networks, 3 runs, 3 min in all, validation not counted, on Example CPU @ 2.50GHz."
     )
     runs = {"a": helpers.training(epochs=5), "b": helpers.training(seed=1, epochs=5, done=2)}
+    runs["a"][0]["environment"] = {**helpers.ENVIRONMENT, "threads": 1}
     runs["b"][0]["environment"] = {**helpers.ENVIRONMENT, "device": "Example GPU"}
     (found,) = experiments(*collect(runs))
     assert findings(found)[-1].startswith("Training: 1 network, 2 runs, 2 min in all")
-    assert findings(found)[-1].endswith("on 2 cores of Example CPU @ 2.50GHz and Example GPU.")
+    assert findings(found)[-1].endswith("on 1 thread of Example CPU @ 2.50GHz and Example GPU.")
 
 
 @pytest.mark.parametrize("change", [-3.0, 3.0])

@@ -111,7 +111,13 @@ def test_the_sentence_walks_along_the_frontier():
         "Most accurate within a budget: from 0.400 ms the single module Para-F-1-1 (50.00 %), from 0.600 ms parallel "
         "Para-F-1-6 (60.00 %), from 1.20 ms serial Para-F-2-2 (65.00 %)."
     )
-    assert margins.endswith("−10.00 within 1 ms, +5.00 within 2 ms, +1.00 within 5 ms.")
+    assert margins.endswith("points: +5.00 within 2 ms, +1.00 within 5 ms.")  # within 1 ms: one layer
+
+
+def test_networks_trained_for_different_times_are_not_told_as_if_they_were_not():
+    records = records_of(FEW)
+    records["longer.jsonl"] = helpers.training(2, 2, 66.0, recipe="other", epochs=9)
+    assert "+6.00 within 2 ms (9 against 3 epochs)" in frontier_sentences(points_of(records))[1]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_each_data_set_has_a_fingerprint_of_its_own():
     other[0] |= {"dataset": "cifar100"}
     text = build_markdown({"a": variant("standard", 55.0), "b": other})
     assert "(55.95 with Para-F-1-1" in text.replace("\\", "") and "(30.67 with Para-F-1-1" in text.replace("\\", "")
-    assert text.count("Nearest among the longest trainings") == 2
+    assert text.count("Nearest among the longest trainings of this table") == 2
 
 
 def test_what_the_text_of_the_paper_says_is_counted_in_its_tables(monkeypatch):

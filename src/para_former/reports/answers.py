@@ -44,25 +44,29 @@ def paper_against_itself() -> list[str]:
     ]
 
 
-def fingerprint(found: Sequence[Experiment]) -> str:
-    """Which combination of the open settings comes nearest, among those trained equally long."""
+def fingerprint(found: Sequence[Experiment], chosen: Sequence[Experiment]) -> str:
+    """Which combination of the open settings comes nearest, among those trained equally long.
+
+    `chosen`: trainings with the recipe that was made of one of them.
+    """
     best = ranked(found)[0]
     return (
         "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
         "its authors' later code, or the code base behind that, makes likely, with Adam and dropout 0.1 throughout. At "
         "a constant rate of 1e-4 a short training is the beginning of the long one; ten times that rate, falling along "
-        f"a cosine, goes further in as many epochs. {_above(found)} Nearest among the longest trainings ({best.epochs} "
-        f"of the paper's {paper.EPOCHS} epochs): {wording(best)}."
+        f"a cosine, goes further in as many epochs. {_above([*found, *chosen])} Nearest among the longest trainings of "
+        f"this table ({best.epochs} of the paper's {paper.EPOCHS} epochs): {wording(best)}."
     )
 
 
 def _above(found: Sequence[Experiment]) -> str:
     """Which combinations have passed the paper's figures already: they are too strong to be the paper's."""
     above = [
-        f"{network.label} with {wording(experiment)}"
+        f"{network.label} by {network.top1 - network.paper_top1:.2f} points after {experiment.epochs} epochs with "
+        f"{wording(experiment)}"
         for experiment in found
         for network in experiment.measured
-        if network.paper_top1 and network.top1 > network.paper_top1
+        if network.paper_top1 and network.top1 > network.paper_top1 and experiment.epochs < paper.EPOCHS
     ]
     return f"Above the paper already, in fewer epochs: {'; '.join(above) or 'none'}."
 
@@ -100,7 +104,7 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
     """Each parallel network beside the best serial one that is no larger, and the best that answers no later."""
     rows = []
     for experiment in found:
-        serial = [network for network in experiment.measured if network.serial]
+        serial = [network for network in experiment.measured if network.serial and network.layers > 1]
         for network in experiment.measured:
             if network.serial or not serial:
                 continue
@@ -130,9 +134,9 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
         "Serial, no later",
     )
     caption = (
-        "Parallel networks beside serial ones (m = n, any width) trained alike: the most accurate one of those with no "
-        "more parameters, and of those that answer no later (one image, both prepared, as in the tables below), each "
-        "up to 10 %. Points: serial less parallel; above 0 the serial network is the better choice."
+        "Parallel networks beside serial ones of several layers (m = n, any width) trained alike: the most accurate of "
+        "those with no more parameters, and of those that answer no later (one image, both prepared, as in the tables "
+        "below), each up to 10 %. Points: serial less parallel; above 0 the serial network is the better choice."
     )
     return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
 

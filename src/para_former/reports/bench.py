@@ -5,7 +5,7 @@ Here record lines are grouped and asked for times and ratios; nothing is drawn, 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ SUITES = ("quick", "cpu", "gpu", "grid")
 OURS = {"inference": "prepared", "training": "stacked"}
 STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
 """from a serial network to ours, one idea at a time"""
+GRAPHED = "serial-graph"
 Summary = Mapping[str, int | float]
 """q1, median and q3 of a time or a ratio"""
 
@@ -78,14 +79,18 @@ class Point:
         """Time of the baseline over a contender's, taken round by round."""
         return self.contenders[name]["ratio"] if name in self.contenders else None
 
-    def versus(self, peer: str | None) -> Summary | None:
-        """Time of `peer` over ours; for another than the baseline, which alone was divided round by round, the
-        quartiles are the widest that the two times allow, so that none is called faster or slower too soon."""
-        ours, its = self.time(self.ours), self.time(peer or "")
+    def versus(self, peer: str | None, name: str | None = None) -> Summary | None:
+        """Time of `peer` over that of `name`, ours when left out; for another peer than the baseline, which alone was
+        divided round by round, the quartiles are the widest that the two times allow, so that none is called faster
+        or slower too soon."""
+        name = name or self.ours
+        ours, its = self.time(name), self.time(peer or "")
         if ours is None or its is None:
             return None
         if peer == self.baseline:
-            return self.speedup(self.ours)
+            return self.speedup(name)
+        if peer == name:
+            return {"q1": 1.0, "median": 1.0, "q3": 1.0}
         pairs = (("q1", "q3"), ("median", "median"), ("q3", "q1"))
         return {quartile: its[quartile] / ours[other] for quartile, other in pairs}
 
@@ -153,6 +158,14 @@ def collect_bench(records_by_path: Mapping[str, list[Record]]) -> list[Suite]:
         Suite(name, device, tuple(sorted(members.values(), key=_order)))
         for (_, device, _, name, *_), members in sorted(groups.items())
     ]
+
+
+def serial_peer(series: Sequence[Point]) -> str:
+    """What a series is told against: the recorded serial network where all points have it, else the baseline.
+
+    An eager one is bound by its launches on a GPU, which neither n/m nor anybody who cares for latency speaks of.
+    """
+    return GRAPHED if all(GRAPHED in point.contenders for point in series) else series[0].baseline
 
 
 def row(point: Point) -> tuple:

@@ -6,11 +6,10 @@ two a network is said to be level.
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import Point, Suite, Summary
+from para_former.reports.bench import Point, Suite, Summary, serial_peer
 from para_former.reports.tables import milliseconds, ratio
 
 NAMED = 3  # points named in one sentence
-GRAPHED = "serial-graph"
 
 
 def sentences(suite: Suite) -> list[str]:
@@ -18,6 +17,7 @@ def sentences(suite: Suite) -> list[str]:
     texts = [_against(suite.inference, suite.baseline, lambda point: suite.baseline)]
     if suite.baseline != "loop":
         texts.append(_against(suite.inference, "the loop of branches", lambda point: "loop"))
+        texts.append(_against(suite.inference, "the model as it is", lambda point: "stacked"))
         texts.append(_against(suite.inference, "the fastest peer at each point", lambda point: point.fastest_peer))
     texts += [_training(point) for point in suite.training]
     return [text for text in (*texts, _errors(suite), *_reasons(suite)) if text]
@@ -25,9 +25,9 @@ def sentences(suite: Suite) -> list[str]:
 
 def growth_with_layers(series: Sequence[Point]) -> str:
     """How times grow with n at depth 1; the paper says: not at all."""
-    first, last = series[0], series[-1]
+    first, last, peer = series[0], series[-1], serial_peer(series)
     parts = []
-    for contender in (first.baseline, first.ours):
+    for contender in (peer, first.ours):
         times = [point.time(contender) for point in (first, last)]
         if all(times):
             low, high = (each["median"] for each in times)
@@ -36,29 +36,26 @@ def growth_with_layers(series: Sequence[Point]) -> str:
             )
     return (
         f"From {first.line['layers']} to {last.line['layers']} layers, {inputs(first)}, {' and '.join(parts)}; the "
-        f"paper expects no growth at depth 1. With {last.line['layers']} layers ours is {_pace(last)}."
+        f"paper expects no growth at depth 1. With {last.line['layers']} layers ours is {_pace(last, peer)}."
     )
 
 
 def gain_with_batch(series: Sequence[Point]) -> str:
     """How the speed-up changes with the batch, its least and its largest value."""
-    measured = [point for point in series if point.speedup(point.ours)]
+    peer = serial_peer(series)
+    measured = [point for point in series if point.versus(peer)]
     if not measured:
         return "No speed-up has been measured here."
-    least, most = min(measured, key=_gain), max(measured, key=_gain)
+    least, *_, most = sorted(measured * 2, key=lambda point: point.versus(peer)["median"])
     return (
-        f"{network(least)} is {_pace(least)} at batch {least.line['batch']}, where it gains least, and {_pace(most)} "
-        f"at batch {most.line['batch']}, where it gains most."
+        f"{network(least)} is {_pace(least, peer)} at batch {least.line['batch']}, where it gains least, and "
+        f"{_pace(most, peer)} at batch {most.line['batch']}, where it gains most."
     )
 
 
 def gain_with_depth(series: Sequence[Point]) -> str:
-    """The speed-up at each depth beside the paper's n/m; over a recorded serial network where there is one.
-
-    An eager one is bound by its launches on a GPU, which n/m does not speak of.
-    """
-    measured = [point for point in series if point.speedup(point.ours)]
-    peer = GRAPHED if measured and all(GRAPHED in point.contenders for point in measured) else series[0].baseline
+    """The speed-up at each depth beside the paper's n/m."""
+    measured, peer = [point for point in series if point.speedup(point.ours)], serial_peer(series)
     gains = [(point, point.versus(peer)["median"]) for point in measured]
     layers = series[0].line["layers"]
     values = [f"{ratio(gain)} of {ratio(_papers(point))} at m = {point.line['depth']}" for point, gain in gains]
@@ -164,15 +161,17 @@ def _reasons(suite: Suite) -> list[str]:
     ]
 
 
-def _pace(point: Point) -> str:
-    """Ours beside the baseline, and beside the fastest peer where that is another: `faster than serial (15.9×)`."""
-    measured: Summary | None = point.speedup(point.ours)
+def _pace(point: Point, beside: str | None = None) -> str:
+    """Ours beside a peer, the baseline when left out, and the fastest one where that is another: `faster than serial
+    (15.9×)`."""
+    beside = beside or point.baseline
+    measured: Summary | None = point.versus(beside)
     if not measured:
         return "not measured"
     word = "faster" if measured["q1"] > 1 else "slower" if measured["q3"] < 1 else "level"
-    than = f"with {point.baseline}" if word == "level" else f"than {point.baseline}"
+    than = f"with {beside}" if word == "level" else f"than {beside}"
     peer = point.fastest_peer
-    other = "" if peer == point.baseline else f"; {ratio(point.versus(peer)['median'])} {peer}, the fastest peer"
+    other = "" if peer == beside else f"; {ratio(point.versus(peer)['median'])} {peer}, the fastest peer"
     return f"{word} {than} ({ratio(measured['median'])}{other})"
 
 

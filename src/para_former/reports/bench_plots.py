@@ -5,7 +5,7 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import STEPS, Point
+from para_former.reports.bench import STEPS, Point, serial_peer
 from para_former.reports.plots import FONT, HEIGHT, Number, label_ends, logarithmic, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import ratio
@@ -24,18 +24,24 @@ ROW = 0.2  # inches
 
 def latency_against_layers(series: Sequence[Point]) -> str:
     """Milliseconds against n."""
-    return _curves("latency, ms", "layers n", "layers", series, Point.time)
+    return _curves("latency, ms", Point.time, "layers n", "layers", series)
 
 
 def speedup_against_batch(series: Sequence[Point]) -> str:
-    """Time of the baseline over each contender's, against images at once."""
-    return _curves(f"speed-up over {series[0].baseline}", "batch", "batch", series, Point.speedup)
+    """Time of the serial network over each contender's, against images at once."""
+    return _curves(*_gain(series), "batch", "batch", series)
 
 
 def speedup_against_depth(series: Sequence[Point]) -> str:
-    """Time of the baseline over each contender's, against m, beside the paper's n/m."""
+    """Time of the serial network over each contender's, against m, beside the paper's n/m."""
     papers = [(point.line["depth"], point.line["layers"] / point.line["depth"]) for point in series]
-    return _curves(f"speed-up over {series[0].baseline}", "depth m", "depth", series, Point.speedup, papers)
+    return _curves(*_gain(series), "depth m", "depth", series, papers)
+
+
+def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
+    """What is drawn, in words, and how a point gives it."""
+    peer = serial_peer(series)
+    return f"speed-up over {peer}", lambda point, name: point.versus(peer, name)
 
 
 def contributions(points: Sequence[Point]) -> str:
@@ -72,15 +78,15 @@ def contributions(points: Sequence[Point]) -> str:
         axes.set_xlabel(f"speed-up over {points[0].baseline}; rows: m-n, batch × tokens")
 
     height = ROW * len(points) + 0.85
-    return svg(f"Contributions, {_identity(points)}", draw, height, left=1.65, right=0.2, top=0.4)
+    return svg(f"Contributions, {_identity(points)}", draw, height, left=1.8, right=0.2, top=0.4)
 
 
 def _curves(
     title: str,
+    value: Callable,
     label: str,
     axis: str,
     series: Sequence[Point],
-    value: Callable,
     papers: Sequence[tuple[Number, Number]] = (),
 ) -> str:
     def draw(axes) -> None:
@@ -122,4 +128,5 @@ def _colour(name: str) -> str:
 def _identity(points: Sequence[Point]) -> str:
     """Tells the drawings of one page apart: matplotlib derives the names of shared shapes from it."""
     line = points[0].line
-    return ", ".join(str(part) for part in (line["suite"], line["device"], line["threads"], points[0].path))
+    conditions = line["suite"], line["device"], line["threads"], line["environment"].get("hardware", {})
+    return ", ".join(str(part) for part in (*conditions, line["environment"].get("versions", {}), points[0].path))

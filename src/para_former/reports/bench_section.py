@@ -1,5 +1,6 @@
 """The section of a report on `bench` records: which blocks, in which order, and the words around them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -29,8 +30,10 @@ def bench_section(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     if not suites:
         return []
     blocks: list[Block] = [Heading(2, "Speed, beside what else could be run", anchor="bench"), Paragraph(INTRODUCTION)]
+    titles = Counter(map(_title, suites))
     for suite in suites:
-        blocks += _suite(suite)
+        title = _title(suite)
+        blocks += _suite(suite, title if titles[title] == 1 else f"{title}, {_threads(suite)}")
     for device, (name, command) in DEVICES.items():
         if not any(suite.device == device for suite in suites):
             blocks += [Heading(3, name), Paragraph(f"{name}: {NOT_MEASURED}; para-former bench --suite {command}")]
@@ -45,8 +48,8 @@ def overviews(records_by_path: Mapping[str, list[Record]]) -> Iterator[tuple[str
             yield _title(suite), replace(table, caption=f"Speed-up: time of {suite.baseline} over ours, median.")
 
 
-def _suite(suite: Suite) -> Iterator[Block]:
-    yield Heading(3, _title(suite))
+def _suite(suite: Suite, title: str) -> Iterator[Block]:
+    yield Heading(3, title)
     yield Paragraph(_conditions(suite))
     overview = bench_tables.overview(suite)
     if overview:
@@ -99,9 +102,13 @@ def _shared(suite: Suite) -> tuple[Point, ...]:
 def _title(suite: Suite) -> str:
     name = DEVICES.get(suite.device, (suite.device,))[0]
     part = processor(suite.points[0].line) or "unknown"
-    threads = suite.points[0].line["threads"]
-    words = f"{name}, {part}, {threads} thread{'s' * (threads != 1)}" if suite.device == "cpu" else f"{name}, {part}"
+    words = f"{name}, {part}, {_threads(suite)}" if suite.device == "cpu" else f"{name}, {part}"
     return f"{words}: suite {suite.name}"
+
+
+def _threads(suite: Suite) -> str:
+    threads = suite.points[0].line["threads"]
+    return f"{threads} thread{'s' * (threads != 1)}"
 
 
 def _conditions(suite: Suite) -> str:

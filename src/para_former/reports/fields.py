@@ -1,9 +1,9 @@
 """What is read of each kind of record line, and the one place where a line without it is refused.
 
-A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list; a dict for an object
-with at least these fields, a field called "name?" where it may be left out; `{str: form}` for an object of any names; a
-tuple for a choice, a frozenset for one of these words. Fields that nobody reads may hold anything. What the values
-mean is for those who read them.
+A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list, `[form, ...]` for one
+with at least one entry; a dict for an object with at least these fields, a field called "name?" where it may be left
+out; `{str: form}` for an object of any names; a tuple for a choice, a frozenset for one of these words. What nobody
+reads may be anything. What the values mean is for those who read them.
 """
 
 import json
@@ -27,8 +27,8 @@ SLOT = {"slot": str, "module": int}
 SIMILAR = {
     **SLOT,
     "auc": float,
-    "auc_null": [float],
-    "pairs": dict.fromkeys(("twin", "same class", "other class", "noise"), [float]),
+    "auc_null": [float, ...],
+    "pairs": dict.fromkeys(("twin", "same class", "other class", "noise"), [float, ...]),
     "course": [[float]],
 }
 FORMS: dict[str, Form] = {
@@ -57,7 +57,7 @@ FORMS: dict[str, Form] = {
     "test": {
         "epoch": int,
         "top1": float,
-        "classes": [str],
+        "classes": [str, ...],
         "per_class_top1": [(float, None)],
         "confusion": [[int]],
         "samples": {str: [str]},
@@ -100,8 +100,8 @@ THEORY: dict[str, Form] = {
             {
                 **dict.fromkeys(("target", "describe", "fit"), str),
                 **dict.fromkeys(("rate", "rate_low", "rate_high"), float),
-                "terms": [int],
-                "error": [[float]],
+                "terms": [int, ...],
+                "error": [[float, ...], ...],
             }
         ],
     },
@@ -112,15 +112,15 @@ THEORY: dict[str, Form] = {
         "error": float,
         "error_in_pixels": (float, None),
         "error_nudged": float,
-        "parts": [{"part": str, "size": float, "moving": float}],
+        "parts": [{"part": str, "size": float, "moving": float}, ...],
         "environment": {**ENVIRONMENT, "threads": int, "peak_memory": int},
     },
     "freedom": {
         **STUDY,
-        "counts": [dict.fromkeys(("depth", "freedom", "affected", "affected_with_norms", "slots"), int)],
-        "slots": [{**SLOT, "varies": bool, "counted": bool, "moving": float}],
+        "counts": [dict.fromkeys(("depth", "freedom", "affected", "affected_with_norms", "slots"), int), ...],
+        "slots": [{**SLOT, "varies": bool, "counted": bool, "moving": float}, ...],
     },
-    "similarity": {**STUDY, "slots": [SIMILAR], "untrained": [SIMILAR]},
+    "similarity": {**STUDY, "slots": [SIMILAR, ...], "untrained": [SIMILAR, ...]},
     "diversity": {
         **STUDY,
         "recipe": str,
@@ -137,7 +137,7 @@ THEORY: dict[str, Form] = {
     "branches": {
         **STUDY,
         "branches": int,
-        **dict.fromkeys(("error_all", "effective_rank", "logit_size"), [float]),
+        **dict.fromkeys(("error_all", "effective_rank", "logit_size"), [float, ...]),
         **dict.fromkeys(("error_alone", "error_without", "order_given", "order_greedy", "similarity"), [[float]]),
     },
 }
@@ -185,6 +185,8 @@ def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:
         return None if isinstance(value, str) and value in form else ("", _word(form), _shown(value))
     parts: Iterator[tuple[str, object, Form]] = iter(())
     if isinstance(form, list) and isinstance(value, list):
+        if form[1:] and not value:
+            return "", "a list of at least one entry", "none"
         parts = ((f"[{index}]", each, form[0]) for index, each in enumerate(value))
     elif isinstance(form, dict) and isinstance(value, dict):
         forms = {name: form[str] for name in value} if str in form else form

@@ -26,7 +26,7 @@ SETTINGS = {
 def settings(experiment: Experiment) -> dict[str, str]:
     """The open settings of a variant, by column."""
     run = next(run for network in experiment.networks for run in network.runs)
-    return {column: f"{json.loads(run.settings[name])}" for column, name in SETTINGS.items()}
+    return {column: f"{json.loads(run.settings.get(name, 'null'))}" for column, name in SETTINGS.items()}
 
 
 def wording(experiment: Experiment) -> str:
@@ -53,7 +53,7 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
         cells = []
         for m, n in SHAPES:
             network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
-            if network.tested:
+            if network.tested and network.paper_top1:
                 gap = signed(network.top1 - network.paper_top1)
                 links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
                 cells.append(replace(accuracy(network), beside=gap, links=links))

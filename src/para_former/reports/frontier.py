@@ -88,12 +88,14 @@ def _unseen(members: Sequence[Point]) -> str:
 
 
 def _margins(members: Sequence[Point]) -> str:
-    """Serial less parallel at each budget that both kinds meet."""
+    """Serial of several layers less parallel at each budget that both kinds meet."""
     gaps = []
     for budget, best in budgets(members).items():
         serial, parallel = best["serial"], best["parallel"]
-        if serial and parallel:
-            inside = " (within the spread)" if doubt(serial.network, parallel.network) else ""
+        if serial and parallel and serial.network.layers > 1:
+            epochs = [each.experiment.epochs for each in (serial, parallel)]
+            inside = f" ({epochs[0]} against {epochs[1]} epochs)" if epochs[0] != epochs[1] else ""
+            inside += " (within the spread)" if doubt(serial.network, parallel.network) else ""
             gaps.append(f"{signed(serial.top1 - parallel.top1)} within {budget:g} ms{inside}")
     return f"Best serial network less best parallel one, points: {', '.join(gaps)}." if gaps else ""
 

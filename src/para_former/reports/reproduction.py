@@ -22,10 +22,12 @@ def reproduction_section(found: Sequence[Experiment], fingerprints: Sequence[Exp
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
         yield _table(number, printed, found)
-    for dataset, members in groupby(fingerprints, key=lambda each: each.dataset):
+    of_the_paper = [each for each in fingerprints if each.dataset in paper.TITLES]
+    for dataset, members in groupby(of_the_paper, key=lambda each: each.dataset):
         tried = list(members)
         yield Heading(3, f"Which settings does the paper use? {paper.TITLES[dataset]}")
-        yield Paragraph(answers.fingerprint(tried))
+        chosen = [each for each in found if (each.dataset, each.recipe, each.start) == (dataset, "paper", "")]
+        yield Paragraph(answers.fingerprint(tried, chosen))
         yield fingerprint_table(tried)
     yield Heading(3, "What the tables say")
     yield Points(tuple(answers.paper_against_itself()))

@@ -166,11 +166,12 @@ def duration(seconds: int | float) -> str:
 
 
 def hardware(run: Run) -> str:
-    """Where a run was trained: the GPU, or the cores of the CPU."""
+    """Where a run was trained: the GPU, or the threads and the name of the CPU."""
     environment = run.line["environment"]
     if environment.get("device", "cpu") != "cpu":
         return environment["device"]
-    return "{cores} cores of {cpu}".format(**{"cores": "unknown", "cpu": "a CPU", **environment.get("hardware", {})})
+    name, threads = environment.get("hardware", {}).get("cpu", "a CPU"), environment.get("threads")
+    return f"{threads} thread{'s' * (threads != 1)} of {name}" if threads else name
 
 
 def not_measured(reason: str = "") -> Cell:

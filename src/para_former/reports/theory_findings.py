@@ -48,8 +48,8 @@ def _decomposition(record: Record) -> list[str]:
     pixels = "the stem is not linear in pixels" if in_pixels is None else f"written in pixels: {in_pixels:.0e}"
     return [
         f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.0e} in "
-        f"float64 ({pixels}); with any one parameter changed by 0.001 it "
-        f"does not, the error then being {record['error_nudged']:.0e} or more.",
+        f"float64 ({pixels}); with the last number of any one "
+        f"parameter tensor changed by 0.001 it does not, the error then being {record['error_nudged']:.0e} or more.",
         f"It has N = {record['units']:,} scalar terms. Finding and evaluating it took {seconds:.1f} s ({threads}); the "
         f"process held at most {record['environment']['peak_memory'] / 2**30:.1f} GiB.",
         f"Of what differs between images in the logits, the linear part has {_percent(parts['linear']['moving'])} of "
@@ -138,10 +138,11 @@ def _power_law(losses: list[float]) -> str:
         return ""
     early = math.log(losses[middle - 1] / losses[0]) / math.log(middle)
     late = math.log(losses[-1] / losses[middle - 1]) / math.log(count / middle)
-    steeper = late < 1.5 * early
+    lower, higher = sorted((-early, -late))
+    straight = lower > 0 and higher < 1.5 * lower
     return (
         f"The slope of that loss on logarithmic axes is {early:.2f} over the first half of the branches and {late:.2f} "
-        f"over the second: {'not' if steeper else 'roughly'} the power law that terms of Eq. 1 would give."
+        f"over the second: {'roughly' if straight else 'not'} the power law that terms of Eq. 1 would give."
     )
 
 
@@ -162,7 +163,7 @@ def _slot(slot: Record) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share >= 0.095 else f"{100 * share:.2g} %"
 
 
 SENTENCES: dict[str, Callable[[Record], list[str]]] = {
