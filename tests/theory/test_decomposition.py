@@ -56,7 +56,7 @@ def test_any_shape(fields, batch):
 @pytest.mark.parametrize("residual", ["standard", "normed"])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_another_parameter_makes_it_fail(depth, pool, residual):
-    """The form of one network is not that of a network which differs in any one number."""
+    """The last number of each tensor: a key's bias, in the middle of one, drops out of the softmax on both sides."""
     model = small_network(depth=depth, pool=pool, residual=residual)
     images = images_for(model)
     found = theory.decompose(model, images).reconstruct()

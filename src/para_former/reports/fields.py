@@ -1,9 +1,9 @@
 """What is read of each kind of record line, and the one place where a line without it is refused.
 
-A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list, `[form, ...]` for one
-with at least one entry; a dict for an object with at least these fields, a field called "name?" where it may be left
-out; `{str: form}` for an object of any names; a tuple for a choice, a frozenset for one of these words. What nobody
-reads may be anything. What the values mean is for those who read them.
+A form is `int`, `float` (any number), `str`, `bool` or None for a JSON value; `[form]` for a list, `[form, ...]` for
+one with at least one entry; a dict for an object with at least these fields, a field called "name?" where it may be
+left out; `{str: form}` for an object of any names; a tuple for a choice, a frozenset for one of these words. What
+nobody reads may be anything. What the values mean is for those who read them.
 """
 
 import json

@@ -42,7 +42,7 @@ def paper(dataset: str) -> TrainConfig:
     CIFAR get batches of 64, since 500 would leave Flowers-102 one step an epoch.
     The paper's CIFAR-10 figures: 55.95 with 1-1, 71.53 with 1-24, 79.39 with 6-6 (Tables 2 and 3).
 
-    para-former reproduce --dataset cifar10 --table 2 --recipe paper
+    para-former reproduce --dataset cifar10 --table 2 --recipe paper --precision bf16
     """
     return TrainConfig(
         dataset=dataset,
@@ -66,7 +66,7 @@ def paper_short(dataset: str) -> TrainConfig:
 
     Adam moves a weight by about the rate in a step: there the rates of its 10 epochs add up to those of 100 of `paper`.
 
-    para-former reproduce --dataset cifar10 --table 2 --recipe paper-short --seeds 2
+    para-former reproduce --dataset cifar10 --table 2 --recipe paper-short --seeds 2 --precision bf16
     """
     settings = {"lr": 1e-3, "schedule": "cosine", "warmup_epochs": 1.0, "batch_size": _batch_size(dataset)}
     return replace(paper(dataset), recipe="paper-short", epochs=10, **settings)
