@@ -24,6 +24,8 @@ def reference(
 ) -> Float[Tensor, "batch outputs"]:
     """Logits of `model` as it is in evaluation mode, differentiable with respect to its parameters and the images.
 
+        logits = W_head norm(read_out(sum_j module_{j,m}(... module_{j,1}(x)))) + b_head,    x = embed(images)
+
     Dropout and stochastic depth are random in training mode, so there the function has no single value to compare.
     Errors: InputError for another model, or images of another shape.
     """

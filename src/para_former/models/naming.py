@@ -39,7 +39,10 @@ def model_config(name: str, **overrides: object) -> ModelConfig:
 
 
 def create_model(name: str, **overrides: object) -> ParaFormer:
-    """A freshly initialised network: `create_model("para_former_2_24", num_classes=100, image_size=64)`."""
+    """A freshly initialised network: `create_model("para_former_2_24", num_classes=100, image_size=64)`.
+
+    `overrides` are fields of `ModelConfig`. InputError for a name or sizes that make no network.
+    """
     return ParaFormer(model_config(name, **overrides))
 
 

@@ -27,7 +27,12 @@ Merged = Float[Tensor, "batch tokens width"]
 
 
 class ParaFormer(nn.Module):
-    """Images [batch, channels, height, width] -> logits [batch, num_classes]. Method names are timm's."""
+    """Images [batch, channels, height, width] -> logits [batch, num_classes]. Method names are timm's.
+
+        logits = head(norm(read_out(sum_j branch_j(x)))),    x = embed(images)
+
+    InputError for images of another shape or of whole numbers.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

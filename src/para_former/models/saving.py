@@ -30,7 +30,10 @@ def save(model: ParaFormer, folder: str | Path) -> None:
 
 
 def load(folder: str | Path) -> ParaFormer:
-    """The network that `save` wrote to `folder`, in its number format, on the CPU and in evaluation mode."""
+    """The network that `save` wrote to `folder`, in its number format, on the CPU and in evaluation mode.
+
+    Errors: InputError where a file is missing, cut off, or of another network.
+    """
     folder = Path(folder)
     try:
         fields = json.loads((folder / CONFIG_FILE).read_text())

@@ -81,13 +81,19 @@ def questions(found: Sequence[Experiment]) -> list[tuple[str, list[str]]]:
     answers = []
     for question, answer in asked.items():
         sentences = [
-            f"{title(experiment.dataset)}, {experiment.name}: {text}"
+            f"{title(experiment.dataset)}, {experiment.name}: {text}{_single(experiment, text)}"
             for experiment in found
             if len(experiment.measured) > 1 and (text := answer(experiment))
         ]
         if sentences:
             answers.append((question, sentences))
     return answers
+
+
+def _single(experiment: Experiment, text: str) -> str:
+    """A warning where a network that the text names rests on one seed."""
+    named = [each for each in experiment.measured if f"{each.label.removeprefix('Para-F-')} {each.top1:.2f}" in text]
+    return " Networks with a single seed among them." if findings.single_seed(named) else ""
 
 
 def branches_beside_depth(experiment: Experiment) -> str:

@@ -98,8 +98,12 @@ def _freedom(members: Sequence[Record], measured: Sequence[Experiment]) -> Itera
 
 
 def freedom_table(record: Record, measured: Sequence[Experiment]) -> Table:
-    """The count for each depth, beside the accuracies of the networks of that depth with 24 layers."""
-    experiments = [each for each in measured if any(network.layers == 24 for network in each.measured)]
+    """The count for each depth, beside the accuracies of the networks of that depth with 24 layers.
+
+    Of experiments with several depths: one depth alone says nothing about freedom.
+    """
+    depths = [{network.depth for network in each.measured if network.layers == 24} for each in measured]
+    experiments = [each for each, found in zip(measured, depths, strict=True) if len(found) > 1]
     columns = ["Depth m", "Freedom", "Affected slots", "With norms", "All slots", "Paper, CIFAR-10, n = 24, %"]
     published = paper.trained_from_scratch("cifar10")
     rows = []

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from para_former.models import ParaFormer
-from para_former.models.para_former import merge
+from para_former.models.para_former import expect_para_former, merge
 from para_former.records import Record
 from para_former.theory.coefficients import reciprocal_deviation
 
@@ -59,7 +59,11 @@ class BranchOutputs:
 
 @torch.no_grad()
 def branch_outputs(model: ParaFormer, batches: Iterable[tuple[Tensor, Tensor]]) -> BranchOutputs:
-    """One pass over batches of (images, labels)."""
+    """One pass over batches of (images [batch, channels, height, width], labels [batch]).
+
+    Errors: InputError for another model.
+    """
+    model = expect_para_former(model)
     rows, inputs, labels = [], [], []
     for images, targets in batches:
         x, first = model.forward_branches(images, read_out_only=model.config.pool == "cls")

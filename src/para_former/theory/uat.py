@@ -63,7 +63,11 @@ class Approximator(nn.Module):
 
 
 def fit(model: Approximator, x: Points, values: Values, how: Fit, steps: int = 300) -> None:
-    """Fit `model` to `values` at `x`, in place."""
+    """Fit `model` to `values` [points, outputs] at `x` [points, inputs], in place.
+
+    "output": alpha by least squares, W and theta as they are. Otherwise W and theta too, by `steps` of Adam, with alpha
+    solved for again every ten steps; the best of what was seen stays.
+    """
     model.solve_alpha(x, values)
     if how == "output":
         return
