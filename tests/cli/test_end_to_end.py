@@ -15,7 +15,7 @@ from rich.console import Console
 
 from para_former.cli.main import COMMANDS
 from para_former.data import DeviceSplit, evaluation_batches, load_dataset
-from para_former.models import load
+from para_former.models import load, save
 from para_former.records import read_records
 from para_former.reports.console import print_tables
 from tests.cli.conftest import TRAIN
@@ -238,3 +238,9 @@ def test_predict_takes_folders_and_writes_the_same_as_csv(run, trained, pictures
     expected = [(r["image"], g["class"], g["probability"]) for r in results for g in r["predictions"]]
     assert [(row["image"], row["class"], float(row["probability"])) for row in rows] == expected
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5"] * 2
+
+
+def test_weights_in_another_format_are_used_as_float32(run, trained):
+    """A run's network, saved again in half the bytes."""
+    save(load(trained).bfloat16(), trained)
+    assert run("evaluate", trained, "--device=cpu").code == 0

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from para_former.cli import info
+from para_former.cli import info, report
 from para_former.records import read_records, write_records
 from tests.cli.conftest import TRAIN
 
@@ -25,7 +25,10 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "endless warm-up": (f"{DIGITS} --warmup-epochs inf", ["warmup_epochs: expected", "found inf"]),
     "enormous seed": (f"{DIGITS} --seed {2**70}", ["seed: expected", f"found {2**70}"]),
     "unknown model": (f"{DIGITS} --model resnet50", ["'resnet50': expected para_former_M_N"]),
-    "width beside a size": (f"{DIGITS} --model para_former_base_1_1", ["width: expected none beside", "found 64"]),
+    "width beside a size": (
+        f"{DIGITS} --model para_former_base_1_1 --width 64",
+        ["width: expected none beside", "found 64"],
+    ),
     "endless MLP": (f"{DIGITS} --mlp-ratio inf", ["mlp_ratio: expected a finite number", "found inf"]),
     "depth that does not divide": (f"{DIGITS} --model para_former_4_6", ["para_former_4_6", "depth 4", "found 6"]),
     "heads that do not divide": (f"{DIGITS} --width 64 --heads 3", ["width: expected", "heads 3", "found 64"]),
@@ -174,9 +177,23 @@ def test_bad_input_is_told_in_one_line_and_leaves_nothing(run, workplace, files,
     assert files() == before
 
 
-def test_a_place_where_nobody_can_write_is_told_by_its_name(run, trained):
-    code, out, err = run("report", trained, "--output=/proc/page")
-    assert (code, out, err) == (2, "", "para-former report: /proc/page: No such file or directory\n")
+@pytest.mark.parametrize(("output", "code"), [("--output=page", 2), ("--json", 1)])
+def test_a_path_that_cannot_be_used_is_bad_input_where_the_user_named_it(
+    run, trained, tmp_path, monkeypatch, output, code
+):
+    def write_report(*_):
+        raise FileNotFoundError(2, "No such file or directory", str(tmp_path / "page" / "report.html"))
+
+    monkeypatch.setattr(report, "write_report", write_report)
+    found = run("report", trained, output)
+    assert (found.code, found.out, found.err.count("\n")) == (code, "", 1)
+    assert f"{tmp_path}/page/report.html" in found.err and ("FileNotFoundError" in found.err) == (code == 1)
+
+
+def test_a_folder_without_the_right_to_write_is_refused(run, trained, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    code, _, err = run("report", trained, "--output=new/page")
+    assert code == 2 and "expected a folder to write into, found one without the right to" in err
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])

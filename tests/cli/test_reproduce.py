@@ -34,5 +34,5 @@ def test_pieces_say_how_far_they_came_and_how_to_go_on(run):
     result = json.loads(out)
     assert (code, result["finished"], result["cells"]) == (0, 1, 1)
     assert err.splitlines()[-1] == "1 of 1 cells finished; nothing is left to do"
-    assert [line["kind"] for line in read_records(record)] == ["run", "epoch", "epoch", "test"]
+    assert [line["kind"] for line in read_records(record)] == ["run", "epoch", "resumed", "epoch", "test"]
     assert "Training: 1 network, 1 run" in Path("some where/report.md").read_text()

@@ -6,10 +6,13 @@ import pytest
 import timm
 import torch
 from timm.models._manipulate import group_parameters
+from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 
 import para_former as pf
 from para_former.models import model_config
 from para_former.reports import paper
+from para_former.training.config import TrainConfig
+from para_former.training.optim import build_optimizer
 
 NAMES = ["para_former_1_6", "para_former_6_6", "para_former_small_2_6"]
 
@@ -95,6 +98,12 @@ def test_parameter_groups_cover_the_network(name):
     assert len(set(groups.values())) == model.config.depth + 2  # embedding, levels, norm and head
     names = [name for name, _ in model.named_parameters()]
     assert all(fnmatch.filter(names, pattern) for pattern in model.no_weight_decay())
+    decayed, _ = build_optimizer(model, TrainConfig(dataset="digits")).param_groups
+    for groups in (param_groups_weight_decay, param_groups_layer_decay):  # timm's own
+        found = [
+            each for each in groups(model, 0.05, no_weight_decay_list=model.no_weight_decay()) if each["weight_decay"]
+        ]
+        assert {id(one) for each in found for one in each["params"]} == {id(one) for one in decayed["params"]}
 
 
 def test_in_half_precision_the_output_is_half():

@@ -8,6 +8,7 @@ from para_former.reports import paper
 from para_former.reports.experiments import experiments
 from para_former.reports.findings import course, findings, gain, growth_with_depth, growth_with_layers, latency, trade
 from para_former.reports.runs import collect
+from para_former.reports.tables import hardware
 
 from . import helpers
 
@@ -118,6 +119,18 @@ def test_what_a_table_took_to_train():
     (found,) = experiments(*collect(runs))
     assert findings(found)[-1].startswith("Training: 1 network, 2 runs, 2 min in all")
     assert findings(found)[-1].endswith("on 1 thread of Example CPU @ 2.50GHz and Example GPU.")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_run_that_changed_its_place_has_both_and_the_speed_of_the_first(after):
+    lines = helpers.training()
+    moved = {**helpers.ENVIRONMENT, "device": "Example GPU"}
+    lines.insert(1 + after, {"kind": "resumed", "epoch": after, "environment": moved, "compile": True})
+    for line in lines[2 + after : -1]:
+        line["images_per_second"] = 1e6
+    (run,), _ = collect({"a": lines})
+    assert hardware(run) == ("Example CPU @ 2.50GHz and Example GPU" if after else "Example GPU")
+    assert run.speeds == ([3700.0] if after else [1e6] * 3)
 
 
 @pytest.mark.parametrize("change", [-3.0, 3.0])

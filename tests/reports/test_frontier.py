@@ -111,7 +111,7 @@ def test_the_sentence_walks_along_the_frontier():
         "Most accurate within a budget: from 0.400 ms the single module Para-F-1-1 (50.00 %), from 0.600 ms parallel "
         "Para-F-1-6 (60.00 %), from 1.20 ms serial Para-F-2-2 (65.00 %)."
     )
-    assert margins.endswith("points: +5.00 within 2 ms, +1.00 within 5 ms.")  # within 1 ms: one layer
+    assert margins.endswith("points: +5.00 within 2 ms, +1.00 within 5 ms.")  # within 1 ms one layer is the only serial
 
 
 def test_networks_trained_for_different_times_are_not_told_as_if_they_were_not():

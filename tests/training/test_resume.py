@@ -15,7 +15,9 @@ import torch
 from rich.console import Console
 
 from para_former.errors import InputError
+from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE
+from para_former.training.deadline import Deadline
 from para_former.training.loop import train
 from para_former.training.run import alone_in
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
@@ -211,6 +213,25 @@ def test_one_process_at_a_time_trains_in_a_folder(stop_at):
     with alone_in(Path("run")), pytest.raises(InputError, match="run: expected nobody else to train there"):
         train_quietly(tiny_run(resume=True))
     assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def test_epochs_of_another_process_are_not_undone(stop_at, monkeypatch):
+    """It was at work between the moments at which this one read the checkpoint and took the folder."""
+    with stop_at("learning_rate", STEPS + 3):
+        train_quietly(tiny_run())
+
+    def meanwhile(*arguments):
+        begun = begin(*arguments)
+        with pytest.MonkeyPatch.context() as undone:
+            undone.setattr(loop, "_begin", begin)
+            train_quietly(tiny_run(resume=True), deadline=Deadline(1e-9))
+        return begun
+
+    begin = loop._begin
+    monkeypatch.setattr(loop, "_begin", meanwhile)
+    with pytest.raises(InputError, match="run: another process trained there meanwhile"):
+        train_quietly(tiny_run(resume=True))
+    assert [line["epoch"] for line in lines_of(Path("run"), "epoch")] == [1, 2]
 
 
 def test_a_run_whose_record_is_gone_leaves_nothing_to_the_next(stop_at):

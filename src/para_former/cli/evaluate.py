@@ -34,7 +34,7 @@ class Options:
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "evaluate")
     line, device = run_line(options.run), pick_device(options.device)
-    model = load(options.run).to(device)
+    model = load(options.run).float().to(device)
     dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
     batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)

@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 import traceback
+from pathlib import Path
 
 from rich.console import Console
 
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         if flags["--debug"]:
             traceback.print_exc()
-        return _fail(name, *_told(error))
+        return _fail(name, *_told(error, rest))
     if flags["--json"]:
         print(json.dumps(result))
     return 0
@@ -65,11 +66,12 @@ def main(arguments: list[str]) -> int:
 WRONG_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
-def _told(error: Exception) -> tuple[str, int]:
-    """What is said of it, and the exit code."""
+def _told(error: Exception, arguments: list[str]) -> tuple[str, int]:
+    """What is said of it, and the exit code: 2 too where a path that the arguments name cannot be used."""
     if isinstance(error, InputError):
         return str(error), 2
-    if isinstance(error, WRONG_PATHS) and error.filename:
+    named = [Path(argument.rpartition("=")[2]).absolute() for argument in arguments]
+    if isinstance(error, WRONG_PATHS) and any(map(Path(str(error.filename)).absolute().is_relative_to, named)):
         return f"{error.filename}: {error.strerror}", 2
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
 

@@ -54,7 +54,7 @@ def run(arguments: list[str], console: Console) -> Record:
     names = ("width", "heads", "image_size", "patch_size", "stem", "pool", "num_classes")
     sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
     check_question(options.budget_ms, options.batch)
-    if options.constants is not None:
+    if options.constants is not None and not options.constants.is_file():
         expect_file(options.constants)
     constants = _constants(options)
     candidates = fit(options.budget_ms, sizes, constants, options.batch)

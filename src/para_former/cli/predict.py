@@ -42,7 +42,7 @@ def run(arguments: list[str], console: Console) -> list[Record]:
     if options.csv is not None:
         expect_file(options.csv)
     spec, device = spec_from_record(run_line(options.run)["spec"]), pick_device(options.device)
-    model = load(options.run).to(device)
+    model = load(options.run).float().to(device)
     paths = list(_files(options.images))
     if not paths:
         raise InputError("expected at least one image, found none")

@@ -10,7 +10,7 @@ from para_former.cli.stopping import stoppable
 from para_former.records import Record, read_records
 from para_former.training.config import TrainConfig
 from para_former.training.loop import train
-from para_former.training.recipes import get_recipe
+from para_former.training.recipes import get_recipe, with_model
 from para_former.training.run import RECORD_FILE
 
 
@@ -28,9 +28,11 @@ def run(arguments: list[str], console: Console) -> Record:
 
 
 def recipe_of(arguments: list[str]) -> TrainConfig:
-    """The recipe that --recipe and --dataset name: it holds the defaults of all other flags."""
+    """The recipe that --recipe, --dataset and --model name: it holds the defaults of all other flags."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--dataset", nargs="?")
     first.add_argument("--recipe", nargs="?")
+    first.add_argument("--model", nargs="?")
     known, _ = first.parse_known_args(arguments)
-    return get_recipe(known.recipe or "basic", known.dataset or "cifar10")
+    recipe = get_recipe(known.recipe or "basic", known.dataset or "cifar10")
+    return with_model(recipe, known.model or recipe.model)

@@ -133,7 +133,9 @@ class Prepared(nn.Module):
         exact = dict(self.named_buffers(recurse=False))
         super()._apply(fn, recurse)
         for name, tensor in exact.items():
-            setattr(self, name, tensor.to(getattr(self, name).device, _exact(self.embed.weight.dtype)))
+            moved = getattr(self, name)
+            source = moved if tensor.is_meta else tensor
+            setattr(self, name, source.to(moved.device, _exact(self.embed.weight.dtype)))
         _tensors_changed(self)
         return self
 

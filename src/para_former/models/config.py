@@ -5,6 +5,7 @@ Only numbers and choices live here; what they mean in computation is `layers.py`
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from para_former.errors import InputError
@@ -59,6 +60,7 @@ class ModelConfig:
             least = 0 if name == "num_classes" else 1
             found = getattr(self, name)
             _expect(_whole(found) and found >= least, name, f"a whole number of at least {least}", found)
+            object.__setattr__(self, name, int(found))  # NumPy's too, which JSON does not know
         sides = self.image_size
         counted = len(sides) == 2 and all(map(_whole, sides)) if isinstance(sides, tuple) else _whole(sides)
         _expect(counted, "image_size", "a whole number, or (height, width)", self.image_size)
@@ -111,7 +113,7 @@ class ModelConfig:
 
 
 def _whole(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool)
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def _expect(holds: bool, name: str, expected: str, found: object) -> None:

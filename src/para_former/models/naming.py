@@ -15,6 +15,8 @@ from para_former.models.config import ModelConfig
 from para_former.models.para_former import ParaFormer
 
 SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12)}  # width, heads: ViT's (Touvron et al. 2021, Table 1)
+SIZED = re.compile(rf"para_former_({'|'.join(SIZES)})_")
+"""names that say their size"""
 TIMM_LAYERS = (1, 2, 3, 6, 12, 24)
 
 __all__ = ["create_model", "model_config"]

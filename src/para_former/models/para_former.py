@@ -118,10 +118,16 @@ class ParaFormer(nn.Module):
         self.grad_checkpointing = enable
 
     def no_weight_decay(self) -> set[str]:
-        return {"embed.pos_embed", "embed.cls_token"}
+        """All but the weights of products: timm goes by a parameter's axes, and ours have that of the branches more."""
+        return {name for name, _ in self.named_parameters() if not is_product(name)}
 
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         return {"stem": r"^embed", "blocks": [(r"^levels\.(\d+)", None), (r"^norm|^fc_norm", (99999,))]}
+
+
+def is_product(name: str) -> bool:
+    """Whether a parameter is the weight of a product, which weight decay acts on: no bias, norm or token."""
+    return name.endswith(".weight") and "norm" not in name
 
 
 def merge(

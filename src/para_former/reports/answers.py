@@ -4,6 +4,7 @@ Whether accuracy grows with layers and with depth, whether branches beside a dee
 and its tables disagree, and what a serial ViT of equal size or equal latency reaches, which the paper leaves out.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from para_former.reports import findings, paper
@@ -73,15 +74,15 @@ def _above(found: Sequence[Experiment]) -> str:
 
 def questions(found: Sequence[Experiment]) -> list[tuple[str, list[str]]]:
     """(question, what each experiment answers), the questions that no experiment can answer left out."""
-    asked = {
-        "Does accuracy grow with the number of layers, at depth 1?": findings.growth_with_layers,
-        "Does it grow with depth, at equal layers?": findings.growth_with_depth,
-        "Is Para-F-6-24 better than the serial Para-F-6-6?": branches_beside_depth,
+    asked = {  # each with the networks that the answer rests on
+        "Does accuracy grow with the number of layers, at depth 1?": (findings.growth_with_layers, _shallow),
+        "Does it grow with depth, at equal layers?": (findings.growth_with_depth, _of_equal_layers),
+        "Is Para-F-6-24 better than the serial Para-F-6-6?": (branches_beside_depth, _one_and_four),
     }
     answers = []
-    for question, answer in asked.items():
+    for question, (answer, networks) in asked.items():
         sentences = [
-            f"{title(experiment.dataset)}, {experiment.name}: {text}{_single(experiment, text)}"
+            f"{title(experiment.dataset)}, {experiment.name}: {text}{_single(networks(experiment))}"
             for experiment in found
             if len(experiment.measured) > 1 and (text := answer(experiment))
         ]
@@ -90,10 +91,21 @@ def questions(found: Sequence[Experiment]) -> list[tuple[str, list[str]]]:
     return answers
 
 
-def _single(experiment: Experiment, text: str) -> str:
-    """A warning where a network that the text names rests on one seed."""
-    named = [each for each in experiment.measured if f"{each.label.removeprefix('Para-F-')} {each.top1:.2f}" in text]
-    return " Networks with a single seed among them." if findings.single_seed(named) else ""
+def _single(networks: list[Network]) -> str:
+    return " Networks with a single seed among them." if any(each.spread is None for each in networks) else ""
+
+
+def _shallow(experiment: Experiment) -> list[Network]:
+    return [each for each in experiment.measured if each.depth == 1]
+
+
+def _of_equal_layers(experiment: Experiment) -> list[Network]:
+    count = Counter(each.layers for each in experiment.measured)
+    return [each for each in experiment.measured if count[each.layers] > 1]
+
+
+def _one_and_four(experiment: Experiment) -> list[Network]:
+    return [each for each in experiment.measured if (each.depth, each.layers) in ((6, 6), (6, 24))]
 
 
 def branches_beside_depth(experiment: Experiment) -> str:

@@ -30,10 +30,8 @@ def bench_section(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     if not suites:
         return []
     blocks: list[Block] = [Heading(2, "Speed, beside what else could be run", anchor="bench"), Paragraph(INTRODUCTION)]
-    titles = Counter(map(_title, suites))
-    for suite in suites:
-        title = _title(suite)
-        blocks += _suite(suite, title if titles[title] == 1 else f"{title}, {_threads(suite)}")
+    for title, suite in _titled(suites):
+        blocks += _suite(suite, title)
     for device, (name, command) in DEVICES.items():
         if not any(suite.device == device for suite in suites):
             blocks += [Heading(3, name), Paragraph(f"{name}: {NOT_MEASURED}; para-former bench --suite {command}")]
@@ -42,10 +40,18 @@ def bench_section(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
 
 def overviews(records_by_path: Mapping[str, list[Record]]) -> Iterator[tuple[str, Table]]:
     """The smallest table of each suite that says what was gained, with a title."""
-    for suite in collect_bench(records_by_path):
+    for title, suite in _titled(collect_bench(records_by_path)):
         table = bench_tables.overview(suite)
         if table:
-            yield _title(suite), replace(table, caption=f"Speed-up: time of {suite.baseline} over ours, median.")
+            yield title, replace(table, caption=f"Speed-up: time of {suite.baseline} over ours, median.")
+
+
+def _titled(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite]]:
+    """Each with a title, which names the threads where two would have the same."""
+    titles = Counter(map(_title, suites))
+    for suite in suites:
+        title = _title(suite)
+        yield title if titles[title] == 1 else f"{title}, {_threads(suite)}", suite
 
 
 def _suite(suite: Suite, title: str) -> Iterator[Block]:

@@ -90,9 +90,9 @@ def _unseen(members: Sequence[Point]) -> str:
 def _margins(members: Sequence[Point]) -> str:
     """Serial of several layers less parallel at each budget that both kinds meet."""
     gaps = []
-    for budget, best in budgets(members).items():
+    for budget, best in budgets([each for each in members if each.network.layers > 1]).items():
         serial, parallel = best["serial"], best["parallel"]
-        if serial and parallel and serial.network.layers > 1:
+        if serial and parallel:
             epochs = [each.experiment.epochs for each in (serial, parallel)]
             inside = f" ({epochs[0]} against {epochs[1]} epochs)" if epochs[0] != epochs[1] else ""
             inside += " (within the spread)" if doubt(serial.network, parallel.network) else ""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from para_former.errors import InputError
 from para_former.records import EARLIER, STUDIES, Record
@@ -37,11 +38,23 @@ class Run:
         return max(self.epochs, default=0)
 
     @property
+    def pieces(self) -> list[tuple[Record, list[Record]]]:
+        """The lines that say where it ran, its `run` line and the `resumed` ones, each with the epochs trained there.
+
+        Those without an epoch are left out, but for the first where there is none at all.
+        """
+        begun = [(0, self.line), *((each["epoch"], each) for each in self.resumed)]
+        pieces = []
+        for (start, line), (end, _) in pairwise([*begun, (self.last_epoch, {})]):
+            pieces.append((line, [each for number, each in sorted(self.epochs.items()) if start < number <= end]))
+        return [piece for piece in pieces if piece[1]] or pieces[:1]
+
+    @property
     def speeds(self) -> list[float]:
-        """Images/s of the epochs before it went on under other conditions, if it did: those of its `run` line."""
-        moved = (each["epoch"] for each in self.resumed if _conditions(each) != _conditions(self.line))
-        last = min(moved, default=self.last_epoch)
-        return [line["images_per_second"] for epoch, line in self.epochs.items() if epoch <= last]
+        """Images/s of the epochs under the conditions of the first one."""
+        first, _ = self.pieces[0]
+        alike = (epochs for line, epochs in self.pieces if _conditions(line) == _conditions(first))
+        return [epoch["images_per_second"] for epochs in alike for epoch in epochs]
 
     @property
     def top1(self) -> float | None:

@@ -81,12 +81,12 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
             _measured(run.top1, "{:.2f}", run.state),
             _measured(speeds[len(speeds) // 2] if speeds else None, "{:,.0f}"),
             Cell(str(line["split"].get("hash", "unknown"))),
-            Cell(str(places[_place(line)])),
+            Cell(", ".join(dict.fromkeys(str(places[_place(piece)]) for piece, _ in run.pieces))),
             Cell("", links=((run.path, run.path),)),
         )
 
     caption = (
-        "Every training run. Images/s: median over its epochs at this place. "
+        "Every training run. Images/s: median over its epochs at the first of its places. "
         "Split: hash of which images train and which validate."
     )
     numbers = frozenset({"Seed", "Epochs", "Test top-1, %", "Images/s", "Place"})
@@ -166,8 +166,11 @@ def duration(seconds: int | float) -> str:
 
 
 def hardware(run: Run) -> str:
-    """Where a run was trained: the GPU, or the threads and the name of the CPU."""
-    environment = run.line["environment"]
+    """Where a run was trained, one place after the other: the GPU, or the threads and the name of the CPU."""
+    return " and ".join(dict.fromkeys(_hardware(line["environment"]) for line, _ in run.pieces))
+
+
+def _hardware(environment: Record) -> str:
     if environment.get("device", "cpu") != "cpu":
         return environment["device"]
     name, threads = environment.get("hardware", {}).get("cpu", "a CPU"), environment.get("threads")
@@ -201,7 +204,7 @@ def latency(network: Network) -> Cell:
 
 
 def images_per_second(network: Network) -> Cell:
-    """Images trained on in a second: the median over all epochs of its runs."""
+    """Images trained on in a second: the median over the epochs of its runs, each where it began."""
     speeds = [speed for run in network.runs for speed in run.speeds]
     return _measured(statistics.median(speeds) if speeds else None, "{:,.0f}")
 

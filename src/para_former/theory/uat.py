@@ -28,8 +28,6 @@ Fit = Literal["output", "all"]
 SIGMAS: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "gelu": F.gelu}
 SPREAD = 8.0
 """standard deviation of random W, for points in [-1, 1]^n: ridges of a width around 1/8"""
-RIDGE = 1e-8
-"""added to the normal equations' diagonal, relative to its mean"""
 RATE = 0.05
 """Adam's step, falling to zero as a cosine"""
 
@@ -55,11 +53,9 @@ class Approximator(nn.Module):
 
     @torch.no_grad()
     def solve_alpha(self, x: Points, values: Values) -> None:
-        """The alpha of least squares for the W and theta at hand."""
+        """The alpha of least squares for the W and theta at hand, the shortest where there are many."""
         hidden = self.sigma(x @ self.weight.T + self.theta)
-        gram = hidden.T @ hidden
-        gram.diagonal().add_(RIDGE * gram.diagonal().mean())
-        self.alpha.copy_(torch.linalg.solve(gram, hidden.T @ values))
+        self.alpha.copy_(torch.linalg.lstsq(hidden, values, driver="gelsd").solution)
 
 
 def fit(model: Approximator, x: Points, values: Values, how: Fit, steps: int = 300) -> None:

@@ -4,7 +4,6 @@ A recipe (`recipes.py`) is a function that returns one; flags override its field
 """
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +14,7 @@ from para_former.data import Augment, DatasetSpec
 from para_former.errors import InputError
 from para_former.models import ModelConfig, model_config
 from para_former.models.config import Merge, Pool, Residual, Stem
-from para_former.models.naming import SIZES
+from para_former.models.naming import SIZED
 from para_former.records import EARLIER, Record
 
 Optimizer = Literal["adamw", "adam", "sgd"]
@@ -121,8 +120,9 @@ class TrainConfig:
         self._expect(0 <= self.seed < 2**63, "seed", "a whole number from 0 to 2^63 - 1")
         for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
             self._expect(getattr(self, name) in choices.__args__, name, f"one of {', '.join(choices.__args__)}")
-        sized = re.fullmatch(rf"para_former_({'|'.join(SIZES)})_.*", self.model)
-        self._expect(not sized or self.width is None, "width", f"none beside {self.model}, whose name says it")
+        self._expect(
+            not SIZED.match(self.model) or self.width is None, "width", f"none beside {self.model}, whose name says it"
+        )
         for name in ("label_smoothing", "ema"):
             self._expect(0 <= getattr(self, name) < 1, name, "a share in [0, 1)")
 

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec, training_batches
+from para_former.errors import InputError
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
 from para_former.records import Record, append_record, remove_leftovers
@@ -52,9 +53,12 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     expect_weights(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
+    before = epochs_recorded(folder)
     learner, dataset, start, epochs_done = _begin(config, device, console)
     with alone_in(folder):
         check_place(config)  # again: another process may have been here since
+        if epochs_recorded(folder) != before:
+            raise InputError(f"{folder}: another process trained there meanwhile; the same command goes on after it")
         remove_leftovers(folder)
         if config.resume:
             if lost := epochs_recorded(folder) - epochs_done:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from para_former.models.para_former import is_product
 from para_former.training.config import Schedule, TrainConfig
 
 SGD_MOMENTUM = 0.9
@@ -20,8 +21,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     """
     decayed, plain = [], []
     for name, parameter in model.named_parameters():
-        is_product = name.endswith(".weight") and "norm" not in name
-        (decayed if is_product else plain).append(parameter)
+        (decayed if is_product(name) else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from para_former.data import Augment, get_spec
 from para_former.errors import InputError
+from para_former.models.naming import SIZED
 from para_former.training.config import TrainConfig
 
 
@@ -178,6 +179,12 @@ def get_recipe(name: str, dataset: str) -> TrainConfig:
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}: expected one of {', '.join(RECIPES)}")
     return RECIPES[name](dataset)
+
+
+def with_model(config: TrainConfig, model: str) -> TrainConfig:
+    """`config` for another network; a width of the recipe's own gives way to a name that says one."""
+    sizes = {"width": None, "heads": None} if SIZED.match(model) and config.width is not None else {}
+    return replace(config, model=model, **sizes)
 
 
 def expect_weights(config: TrainConfig) -> None:

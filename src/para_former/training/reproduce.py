@@ -30,6 +30,7 @@ from para_former.training.config import TrainConfig
 from para_former.training.deadline import NEVER, Deadline
 from para_former.training.fingerprint import variants
 from para_former.training.loop import train
+from para_former.training.recipes import with_model
 from para_former.training.run import RECORD_FILE, check_settings, is_finished, load_data, pick_device
 
 TABLES = {"2": paper.NETWORKS[:4], "3": paper.NETWORKS[4:], "2+3": paper.NETWORKS}
@@ -71,7 +72,7 @@ def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[
     if seeds < 1:
         raise InputError(f"seeds: expected at least 1, found {seeds}")
     return [
-        replace(defaults, model=model, seed=seed, output=folder / f"{model}-s{seed}")
+        replace(with_model(defaults, model), seed=seed, output=folder / f"{model}-s{seed}")
         for seed in range(seeds)
         for model in _networks(table)
     ]

@@ -91,7 +91,8 @@ class Learner:
 
     def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
         """What `AveragedModel` asks for after so many updates; the first one it makes by itself, a copy."""
-        get_ema_multi_avg_fn(average_decay(int(updates), most=self.config.ema))(averaged, current, updates)
+        done = int(self.average.n_averaged)  # the same number on the CPU: `updates` would wait for a GPU's queue
+        get_ema_multi_avg_fn(average_decay(done, most=self.config.ema))(averaged, current, updates)
 
     def state(self) -> dict[str, Tensor]:
         """Everything a step changes, as named tensors."""
