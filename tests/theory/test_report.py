@@ -7,6 +7,7 @@ import torch
 
 from para_former import InputError, theory
 from para_former.reports.page import build_markdown, build_page
+from para_former.reports.theory_findings import approximation_finding
 from para_former.theory.studies import approximation_study, decomposition_study, freedom_study, untrained
 from tests.networks import images_for, small_network
 from tests.reports import helpers
@@ -74,6 +75,23 @@ def test_accuracies_stand_beside_the_degrees_of_freedom(records):
     assert "79.92" in row and "80.30" in row
     (row,) = [line for line in markdown.split("\n") if line.startswith("| 4 | 12 |")]
     assert "not measured" in row
+
+
+def test_the_rate_of_the_last_doublings_stands_beside_that_of_all():
+    """A fit that levels off has one slope early and another late."""
+    curve = {
+        "target": "wave",
+        "describe": "f",
+        "rate": -1.0,
+        "rate_low": -1.1,
+        "rate_high": -0.9,
+        "terms": [2, 4, 8, 16],
+    }
+    text = approximation_finding({**curve, "error": [[0.8], [0.4], [0.2], [0.1]]})
+    assert "N^(-1.00) (single seeds -1.10 to -0.90, over the last two doublings N^(-1.00)), faster than" in text
+    assert "over the last two doublings N^(0.00)" in approximation_finding(
+        {**curve, "error": [[0.8], [0.4], [0.2], [0.4]]}
+    )
 
 
 def test_the_last_record_of_a_study_counts(records):

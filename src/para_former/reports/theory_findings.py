@@ -30,12 +30,17 @@ def approximation_finding(curve: Record) -> str:
     rises = sum(later >= earlier for earlier, later in zip(medians, medians[1:], strict=False))
     rate, low, high = curve["rate"], curve["rate_low"], curve["rate_high"]
     pace = "faster than" if high < BARRON else "slower than" if low > BARRON else "not told apart from"
+    terms = curve["terms"]
+    last = ""
+    if len(terms) > 3 and min(medians) > 0:
+        slope = math.log(medians[-1] / medians[-3]) / math.log(terms[-1] / terms[-3])
+        last = f", over the last two doublings N^({slope:.2f})"
     steps = "with every doubling of N" if not rises else f"but not at every doubling of N ({rises} times it rises)"
     return (
         f"{curve['target'].capitalize()} ({curve['describe']}): with all parameters fitted the error falls from "
         f"{_percent(medians[0])} at N = {curve['terms'][0]} to {_percent(medians[-1])} at N = {curve['terms'][-1]}, "
-        f"{steps}; about as N^({rate:.2f}) (single seeds {low:.2f} to {high:.2f}), {pace} the N^(-0.5) of Barron's "
-        "bound."
+        f"{steps}; about as N^({rate:.2f}) (single seeds {low:.2f} to {high:.2f}{last}), {pace} the N^(-0.5) of "
+        "Barron's bound."
     )
 
 
