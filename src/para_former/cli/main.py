@@ -70,7 +70,7 @@ def _told(error: Exception, arguments: list[str]) -> tuple[str, int]:
     """What is said of it, and the exit code: 2 too where a path that the arguments name cannot be used."""
     if isinstance(error, InputError):
         return str(error), 2
-    named = [Path(argument.rpartition("=")[2]).absolute() for argument in arguments]
+    named = [Path(value).absolute() for argument in arguments if (value := argument.rpartition("=")[2])]
     if isinstance(error, WRONG_PATHS) and any(map(Path(str(error.filename)).absolute().is_relative_to, named)):
         return f"{error.filename}: {error.strerror}", 2
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
