@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/para-former reproduce --dataset digits --output runs/demo
 
 test: .venv/installed lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests
