@@ -102,7 +102,7 @@ def test_an_unknown_precision_is_refused_without_a_type_checker_too(no_shape_che
 NETWORK_FIELDS = {field.name for field in fields(ModelConfig)} - {"image_size"}  # the spec has it
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORK_FIELDS if hasattr(TrainConfig, name)])
+@pytest.mark.parametrize("name", [name for name in sorted(NETWORK_FIELDS) if hasattr(TrainConfig, name)])
 def test_every_field_of_the_network_that_a_run_can_set_reaches_the_network(name):
     other = {"patch_size": 2, "width": 8, "heads": 1, "stem": "conv", "pool": "mean"}
     other |= {"merge": "residual", "residual": "normed"}
