@@ -54,8 +54,6 @@ def run(arguments: list[str], console: Console) -> Record:
     names = ("width", "heads", "image_size", "patch_size", "stem", "pool", "num_classes")
     sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
     check_question(options.budget_ms, options.batch)
-    if options.constants is not None and not options.constants.is_file():
-        expect_file(options.constants)
     constants = _constants(options)
     candidates = fit(options.budget_ms, sizes, constants, options.batch)
     rows = [
@@ -94,6 +92,8 @@ def run(arguments: list[str], console: Console) -> Record:
 
 def _constants(options: Options) -> DeviceConstants:
     if options.constants is None or not options.constants.exists():
+        if options.constants is not None:
+            expect_file(options.constants)
         constants = measure_device(pick_device(options.device), torch.get_num_threads(), getattr(torch, options.dtype))
         if options.constants is not None:
             write_constants(options.constants, constants)

@@ -64,9 +64,9 @@ def run(arguments: list[str], console: Console) -> list[Record]:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Files as they are named, folders as the pictures in them."""
     for path in paths:
-        found = (
-            sorted(file for file in path.rglob("*") if is_picture(file) and file.is_file()) if path.is_dir() else [path]
-        )
+        found = [path]
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if is_picture(file) and file.is_file())
         if not found:
             raise InputError(f"{path}: expected an image, or a folder with images in it, found none")
         yield from found

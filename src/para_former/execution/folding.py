@@ -37,7 +37,7 @@ def fold_embedding(embed: Embedding) -> Tensors:
     return {"weight": product.weight.flatten(1), "positions": positions}
 
 
-def class_row(embed: Embedding) -> Tensor:
+def fold_class_row(embed: Embedding) -> Tensor:
     """The class token as it enters every branch, `Embedding.class_row` in float64: [1, 1, width]."""
     return embed.cls_token.double() + embed.pos_embed[:, :1].double()
 

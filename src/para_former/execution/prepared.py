@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.execution.blocks import branches_per_block, limits_matter
 from para_former.execution.calibration import measure_block_limits, measure_few_rows
-from para_former.execution.folding import class_row
+from para_former.execution.folding import fold_class_row
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
 from para_former.execution.graphs import GraphCache
 from para_former.models.embedding import expect_images
@@ -55,7 +55,7 @@ class Prepared(nn.Module):
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
         if config.pool == "cls":
-            row = class_row(model.embed) if config.depth == 1 else None
+            row = fold_class_row(model.embed) if config.depth == 1 else None
             self.last = FrozenClassReadOut(last, config, dtype, row)
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)

@@ -46,8 +46,8 @@ def gain_with_batch(series: Sequence[Point]) -> str:
     measured = [point for point in series if point.versus(peer)]
     if not measured:
         return "No speed-up has been measured here."
-    gains = [(point.versus(peer)["median"], index) for index, point in enumerate(measured)]
-    least, most = (measured[index] for _, index in (min(gains), max(gains)))
+    ordered = sorted(measured, key=lambda point: point.versus(peer)["median"])
+    least, most = ordered[0], ordered[-1]
     return (
         f"{network(least)} is {_pace(least, peer)} at batch {least.line['batch']}, where it gains least, and "
         f"{_pace(most, peer)} at batch {most.line['batch']}, where it gains most."

@@ -38,7 +38,7 @@ def approximation_finding(curve: Record) -> str:
     steps = "with every doubling of N" if not rises else f"but not at every doubling of N ({rises} times it rises)"
     return (
         f"{curve['target'].capitalize()} ({curve['describe']}): with all parameters fitted the error falls from "
-        f"{_percent(medians[0])} at N = {curve['terms'][0]} to {_percent(medians[-1])} at N = {curve['terms'][-1]}, "
+        f"{_percent(medians[0])} at N = {terms[0]} to {_percent(medians[-1])} at N = {terms[-1]}, "
         f"{steps}; about as N^({rate:.2f}) (single seeds {low:.2f} to {high:.2f}{last}), {pace} the N^(-0.5) of "
         "Barron's bound."
     )

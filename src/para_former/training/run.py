@@ -32,10 +32,12 @@ def run_line(folder: Path) -> Record:
     path = folder / RECORD_FILE
     if not path.exists():
         raise InputError(f"{folder}: no {RECORD_FILE} there; expected the folder of a run")
-    line = next(iter(read_records(path)), {})
-    if line.get("kind") != "run":
-        raise InputError(f"{path}: expected the line of a run first, found {line.get('kind', 'nothing')}")
-    return _lines(folder, "run")[0]
+    records = read_records(path)
+    first = records[0].get("kind", "nothing") if records else "nothing"
+    if first != "run":
+        raise InputError(f"{path}: expected the line of a run first, found {first}")
+    _, line = next(read({str(path): records}, "run"))
+    return line
 
 
 def _lines(folder: Path, *kinds: str) -> list[Record]:
@@ -56,8 +58,8 @@ def epochs_recorded(folder: Path) -> int:
 
 def result_line(folder: Path) -> Record:
     """The test result of a finished run."""
-    for line in _lines(folder, "test"):
-        return line
+    if lines := _lines(folder, "test"):
+        return lines[0]
     raise InputError(f"{folder / RECORD_FILE}: expected the test result of a finished run, found none")
 
 
