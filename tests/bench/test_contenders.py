@@ -124,8 +124,16 @@ def test_without_vit_pytorch_the_reason_says_how_to_get_it(monkeypatch):
     assert "pip install 'para-former[bench]'" in result.not_measured["vit-pytorch"]
 
 
+@pytest.mark.parametrize("name", ["serial-compiled", "prepared-compiled"])
+def test_compiled_contenders_equal_the_plain_loop(name, no_shape_checks):
+    assert error_of(name, task_of(dtype=torch.float32)) < 1e-5
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", ["serial-graph", "serial-compiled", "serial-readout", "encoder", "loop", "vmap"])
+@pytest.mark.parametrize(
+    "name",
+    ["serial-graph", "serial-compiled", "serial-readout", "encoder", "loop", "vmap", "prepared-compiled"],
+)
 def test_contender_equals_the_plain_loop_on_a_gpu(name):
     task = Inference(ModelConfig(depth=2, layers=6, **TINY), batch=3, dtype=torch.float32, device="cuda")
     assert error_of(name, task) < 1e-3  # the encoder's fast path multiplies in TensorFloat32

@@ -77,6 +77,38 @@ def test_what_cannot_be_recorded_is_computed_and_the_reason_kept():
     assert recorder.recorded and graphs.fallback is None
 
 
+def test_every_shape_of_every_network_is_compiled(monkeypatch, no_shape_checks):
+    """Of one code object PyTorch compiles eight variants, so eight shapes of one network would be the end of it."""
+    compiled = []
+
+    def backend(graph, example_inputs):
+        compiled.append(example_inputs)
+        return graph.forward
+
+    torch_compile = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function, **options: torch_compile(function, backend=backend))
+    networks = [small_network(depth=depth) for depth in (1, 2)]
+    for model in networks:
+        fast = pf.prepare(model, "compiled")
+        for batch in range(1, 7):
+            images = images_for(model, batch)
+            for _ in range(2):
+                assert torch.allclose(fast(images), pf.reference(model, images), atol=1e-10)
+        assert fast.fallback is None
+    assert len(compiled) == 12
+
+
+def test_without_a_compiler_a_network_is_not_compiled_and_says_why(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no C++ compiler\nhere")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    model = small_network()
+    fast, images = pf.prepare(model, "compiled"), images_for(model)
+    assert torch.allclose(fast(images), pf.reference(model, images), atol=1e-10)
+    assert fast.fallback == "no C++ compiler"
+
+
 def test_calls_from_two_threads_do_not_meet_in_a_graph():
     both = threading.Barrier(2, timeout=0.2)  # s; broken unless two threads wait at once
 

@@ -52,3 +52,13 @@ def test_a_network_moves_to_the_gpu_and_back():
     fast, expected = pf.prepare(model), pf.reference(model, images)
     for device in ("cuda", "cpu", "cuda"):
         assert largest_error(fast.to(device)(images.to(device)).cpu(), expected) < 1e-10
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_and_recorded_equals_the_loop(no_shape_checks):
+    model = small_network(depth=2).cuda()
+    fast, images = pf.prepare(model, "compiled", torch.float32), images_for(model).cuda()
+    for seen in (images, images.flip(-1)):
+        found, expected = fast(seen.float()).double(), pf.reference(model, seen)
+        assert (found - expected).norm() / expected.norm() < 1e-3
+    assert fast.fallback is None and len(fast._graphs) == 1

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from para_former import execution
 from para_former.bench import branches, peers
 from para_former.bench.tasks import Function, Task
-from para_former.execution.graphs import record_cuda_graph
+from para_former.execution.graphs import Replay, record_compiled, record_cuda_graph
 from para_former.models.weights import under_timm_names
 
 
@@ -23,7 +23,7 @@ class Contender:
     function: Function | None
     """what it computes, with the task's weights; None is another function of the same sizes, which is not checked"""
     settling: int = 0
-    """calls after the first until it runs at its speed: a compiled network still records CUDA graphs"""
+    """calls after the first until it runs at its speed: by then a compiled network is compiled"""
     converts: bool = False
     """takes float32 images whatever the dtype, and converts them inside its time"""
 
@@ -47,31 +47,30 @@ def _of_same_sizes(build: Callable[..., nn.Module]) -> Callable[[Task], nn.Modul
     return lambda task: build(task.model.config).to(task.images.device, task.weight_dtype).eval()
 
 
-def _compiled(network: nn.Module, mode: str | None) -> nn.Module:
+def _compiled(network: nn.Module) -> nn.Module:
     torch._dynamo.reset()  # else the second shape of a session is compiled for shapes that change, and runs slower
-    return torch.compile(network, dynamic=False, mode=mode)
+    return torch.compile(network, dynamic=False)
 
 
-def _fastest(task: Task) -> str | None:
-    """The compile mode that searches longest and replays CUDA graphs; on a CPU it changes nothing but the wait."""
-    return "max-autotune" if task.images.is_cuda else None
+class Recorded(nn.Module):
+    """`network` by what `prepare` records its own with: `record_cuda_graph`, or `record_compiled`."""
 
-
-class Graphed(nn.Module):
-    """`network` recorded as one CUDA graph, by what `prepare` records its own with."""
-
-    def __init__(self, network: nn.Module, images: Tensor) -> None:
+    def __init__(self, network: nn.Module, images: Tensor, record: Callable[..., Replay]) -> None:
         super().__init__()
-        self.replay = record_cuda_graph(network, images)
+        self.replay = record(lambda still: network(still), images)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.replay(images)
 
 
+def _recorded_serial(task: Task, record: Callable[..., Replay]) -> Recorded:
+    return Recorded(_serial(task), task.images.to(task.dtype), record)
+
+
 CONTENDERS = {
     "serial": Contender(_serial, "serial"),
-    "serial-compiled": Contender(lambda task: _compiled(_serial(task), _fastest(task)), "serial", settling=2),
-    "serial-graph": Contender(lambda task: Graphed(_serial(task), task.images.to(task.dtype)), "serial"),
+    "serial-compiled": Contender(lambda task: _recorded_serial(task, record_compiled), "serial", settling=1),
+    "serial-graph": Contender(lambda task: _recorded_serial(task, record_cuda_graph), "serial"),
     "serial-readout": Contender(lambda task: peers.read_out_only(_serial(task)), "serial"),
     "encoder": Contender(lambda task: peers.encoder(_serial(task)), "serial"),
     "vit-pytorch": Contender(_of_same_sizes(peers.vit_pytorch), None),
@@ -79,15 +78,15 @@ CONTENDERS = {
     "loop": Contender(lambda task: branches.looped(_serial(task), task.model.config), "branches"),
     "vmap": Contender(lambda task: branches.vmapped(_serial(task), task.model.config), "branches"),
     "stacked": Contender(_stacked, "branches"),
-    "stacked-compiled": Contender(lambda task: _compiled(_stacked(task), None), "branches", settling=2),
+    "stacked-compiled": Contender(lambda task: _compiled(_stacked(task)), "branches", settling=2),
     "prepared": Contender(_prepared, "branches", converts=True),
     "prepared-bf16": Contender(
         lambda task: execution.prepare(task.model, dtype=torch.bfloat16), "branches", converts=True
     ),
     "prepared-compiled": Contender(
-        lambda task: _compiled(execution.prepare(task.model, executor="batched", dtype=task.dtype), _fastest(task)),
+        lambda task: execution.prepare(task.model, executor="compiled", dtype=task.dtype),
         "branches",
-        settling=2,
+        settling=1,
         converts=True,
     ),
 }

@@ -32,7 +32,7 @@ class Options:
     table: str = "2+3"
     """2: depth 1 (1-1, 1-6, 1-12, 1-24); 3: deeper (6-6, 2-24, 3-24, 6-24); or your own list: 1-6,6-6,base-1-1"""
     recipe: str = "basic"
-    """how to train: basic, paper, paper-short, shallow, shallow-conv or modern"""
+    """how to train: basic, paper, paper-short, shallow, shallow-conv, modern or modern-conv"""
     seeds: int = 1
     """runs of each network, with seeds 0, 1, ..."""
     epochs: int | None = None

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
+from types import FunctionType
 
 import torch
 from torch import Tensor
@@ -20,15 +21,15 @@ Replay = Callable[[Tensor], Tensor]
 
 
 class GraphCache:
-    """Calls `compute(images, count)` through recorded graphs; `record` makes one (another in tests)."""
+    """Calls `compute(images, count)` through recorded graphs; `record` makes one."""
 
     def __init__(
         self,
         compute: Callable[[Tensor, int], Tensor],
-        record: Callable[[Callable[[Tensor], Tensor], Tensor], Replay] | None = None,
+        record: Callable[[Callable[[Tensor], Tensor], Tensor], Replay],
         limit: int = LIMIT,
     ) -> None:
-        self.compute, self.record, self.limit = compute, record or record_cuda_graph, limit
+        self.compute, self.record, self.limit = compute, record, limit
         self.fallback: str | None = None
         self._replays: OrderedDict[tuple, Replay] = OrderedDict()
         self._lock = Lock()
@@ -74,6 +75,22 @@ def record_cuda_graph(function: Callable[[Tensor], Tensor], images: Tensor) -> R
     for _ in range(WARMUP):
         run_on(stream, function, still)
     return capture(function, [still], stream)
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor) -> Replay:
+    """`function` through torch.compile for inputs like `images` alone, and on a GPU as a graph of what that made.
+
+    It is compiled under a code object of its own: of one, PyTorch compiles eight variants and runs all others as they
+    are.
+    """
+    own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
+    if images.is_cuda:
+        return record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
+    compiled = torch.compile(own, dynamic=False)
+    compiled(images)  # now, so that a machine without a compiler is found here
+    return compiled
 
 
 def run_on(stream: torch.cuda.Stream, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

@@ -17,12 +17,12 @@ from para_former.execution.blocks import branches_per_block, limits_matter
 from para_former.execution.calibration import measure_block_limits, measure_few_rows
 from para_former.execution.folding import fold_class_row
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
-from para_former.execution.graphs import GraphCache
+from para_former.execution.graphs import GraphCache, record_compiled, record_cuda_graph
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
 from para_former.models.para_former import ParaFormer, expect_para_former, merge
 
-Executor = Literal["auto", "loop", "batched", "graphed"]
+Executor = Literal["auto", "loop", "batched", "graphed", "compiled"]
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -30,10 +30,11 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     """An inference module with the signature of `model` and frozen copies of its weights, on the model's device.
 
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
-    batched form as one CUDA graph per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per
-    process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum
-    over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for another model, an
-    unknown executor or dtype.
+    batched form as one CUDA graph per batch size; "compiled" has torch.compile fuse its kernels first, on a GPU about a
+    minute per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s),
+    and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over branches, the last
+    norm, the head and the logits are float32 at least. Errors: InputError for another model, an unknown executor or
+    dtype.
     """
     model = expect_para_former(model)
     if executor not in Executor.__args__:
@@ -63,7 +64,7 @@ class Prepared(nn.Module):
         head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
-        self._graphs = GraphCache(self._compute)
+        self._graphs = GraphCache(self._compute, record_compiled if executor == "compiled" else record_cuda_graph)
         self.register_load_state_dict_post_hook(_tensors_changed)
         self._plan()
         self.eval()
@@ -81,7 +82,7 @@ class Prepared(nn.Module):
         count = self.config.branches if branches is None else branches
         if not 1 <= count <= self.config.branches:
             raise InputError(f"branches: expected 1 to {self.config.branches}, found {branches}")
-        graphed = self.executor == "graphed" or (self.executor == "auto" and images.is_cuda)
+        graphed = self.executor in ("graphed", "compiled") or (self.executor == "auto" and images.is_cuda)
         if graphed and not torch.compiler.is_compiling():
             return self._graphs(images, count)
         return self._compute(images, count)

@@ -34,8 +34,8 @@ class TrainConfig:
     model: str = "para_former_1_6"
     """network: para_former_M_N (M modules deep, N in all), or with a size: para_former_base_M_N"""
     recipe: str = "basic"
-    """where the defaults of the other flags come from: basic, paper, paper-short, shallow, shallow-conv, modern or
-    finetune"""
+    """where the defaults of the other flags come from: basic, paper, paper-short, shallow, shallow-conv, modern,
+    modern-conv or finetune"""
     pretrained: str | None = None
     """weights to begin with: timm:NAME, a .npz file of Google's, a .safetensors file in timm's names, a run's folder"""
     epochs: int = 30

@@ -100,8 +100,7 @@ def shallow_conv(dataset: str) -> TrainConfig:
 
     para-former train --dataset cifar10 --model para_former_1_6 --recipe shallow-conv --precision bf16
     """
-    run = shallow(dataset)
-    return replace(run, recipe="shallow-conv", stem="conv", patch_size=8 if dataset == "stl10" else run.patch_size)
+    return _with_stem(shallow(dataset), "shallow-conv")
 
 
 def modern(dataset: str) -> TrainConfig:
@@ -129,6 +128,20 @@ def modern(dataset: str) -> TrainConfig:
         drop_path=0.1,
         **_sizes(dataset),
     )
+
+
+def modern_conv(dataset: str) -> TrainConfig:
+    """`modern` with the convolutional stem of `shallow_conv`.
+
+    para-former train --dataset cifar10 --model para_former_6_24 --recipe modern-conv
+    """
+    return _with_stem(modern(dataset), "modern-conv")
+
+
+def _with_stem(run: TrainConfig, recipe: str) -> TrainConfig:
+    """`run` with the convolutional stem, whose patches are a power of two: on STL-10 of 8 pixels in place of 12."""
+    patch_size = 8 if run.dataset == "stl10" else run.patch_size
+    return replace(run, recipe=recipe, stem="conv", patch_size=patch_size)
 
 
 def finetune(dataset: str) -> TrainConfig:
@@ -169,6 +182,7 @@ RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "shallow": shallow,
     "shallow-conv": shallow_conv,
     "modern": modern,
+    "modern-conv": modern_conv,
     FINETUNE: finetune,
 }
 
