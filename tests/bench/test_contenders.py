@@ -134,6 +134,6 @@ def test_compiled_contenders_equal_the_plain_loop(name, no_shape_checks):
     "name",
     ["serial-graph", "serial-compiled", "serial-readout", "encoder", "loop", "vmap", "prepared-compiled"],
 )
-def test_contender_equals_the_plain_loop_on_a_gpu(name):
+def test_contender_equals_the_plain_loop_on_a_gpu(name, no_shape_checks):
     task = Inference(ModelConfig(depth=2, layers=6, **TINY), batch=3, dtype=torch.float32, device="cuda")
     assert error_of(name, task) < 1e-3  # the encoder's fast path multiplies in TensorFloat32

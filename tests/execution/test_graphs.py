@@ -109,6 +109,15 @@ def test_without_a_compiler_a_network_is_not_compiled_and_says_why(monkeypatch):
     assert fast.fallback == "no C++ compiler"
 
 
+@pytest.mark.parametrize("wrong", [lambda logits: logits * 1.1, lambda logits: logits * torch.nan])
+def test_a_miscompiled_network_is_not_used_and_says_why(wrong, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: lambda images: wrong(function(images)))
+    model = small_network()
+    fast, images = pf.prepare(model, "compiled"), images_for(model)
+    assert torch.allclose(fast(images), pf.reference(model, images), atol=1e-10)
+    assert "are off by" in fast.fallback
+
+
 def test_calls_from_two_threads_do_not_meet_in_a_graph():
     both = threading.Barrier(2, timeout=0.2)  # s; broken unless two threads wait at once
 

@@ -3,7 +3,15 @@
 import pytest
 
 from para_former.reports.bench import collect_bench
-from para_former.reports.bench_tables import MEANING, overview, peers_table, points_table, shares_table, training_table
+from para_former.reports.bench_tables import (
+    MEANING,
+    compiled_table,
+    overview,
+    peers_table,
+    points_table,
+    shares_table,
+    training_table,
+)
 
 from . import bench_records as records
 
@@ -72,6 +80,17 @@ def test_of_a_large_suite_the_least_gains_are_shown():
     assert "The 12 points of 110 at which ours gains least" in table.caption
     assert len(table.rows) == 12 and cells(table)["Batch"].text == "55" and cells(table)["Speed-up"].text == "0.95×"
     assert cells(table)["Fastest other peer"].text == "–"
+
+
+def test_what_is_compiled_stands_beside_what_is_recorded():
+    ms = {"serial": 8.0, "serial-graph": 2.0, "serial-compiled": 1.5, "prepared": 0.4, "prepared-compiled": 0.25}
+    without = {name: time for name, time in ms.items() if name != "serial-compiled"}
+    table = compiled_table(suite([records.bench_line(ms), records.bench_line(without, depth=2)]))
+    texts = [[cell.text for cell in row[6:]] for row in table.rows]
+    missing = "not measured"
+    assert [row[-2:] for row in texts] == [["8.00×", "6.00×"], ["8.00×", missing]]
+    assert texts[1][1] == missing and texts[0][1].startswith("1.50")
+    assert compiled_table(suite(records.cpu())) is None  # nothing is recorded on a CPU
 
 
 def test_a_training_step_has_its_memory():

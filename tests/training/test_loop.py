@@ -18,7 +18,7 @@ from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from para_former.training.deadline import Deadline
 from para_former.training.optim import learning_rate
-from para_former.training.run import dataset_of, pick_device, run_line
+from para_former.training.run import dataset_of, expect_sound_compiler, pick_device, run_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 FILES = {"config.json", "model.safetensors", "record.jsonl"}
@@ -214,6 +214,15 @@ def test_a_run_that_cannot_be_leaves_no_folder(changes):
 def test_a_device_that_is_not_there_or_cannot_train_is_refused_by_name(name):
     with pytest.raises(InputError, match=f"device: expected .* found '{name}'"):
         pick_device(name)
+
+
+def test_a_network_that_would_be_compiled_wrongly_is_refused_by_name():
+    gpu, deep = torch.device("cuda"), tiny_run(compile=True)
+    with pytest.raises(InputError, match="compile: expected a network of depth 1 on a GPU.*para_former_2_4"):
+        expect_sound_compiler(deep, gpu)
+    expect_sound_compiler(deep, torch.device("cpu"))
+    for changes in ({"compile": False}, {"model": "para_former_1_4"}):
+        expect_sound_compiler(replace(deep, **changes), gpu)
 
 
 def test_auto_takes_a_gpu_where_there_is_one():

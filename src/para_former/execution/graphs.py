@@ -16,6 +16,7 @@ from torch import Tensor
 
 LIMIT = 8  # shapes; each holds its own activations
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
+MISCOMPILED = 0.05  # of the norm of the logits: more than any number format rounds away
 
 Replay = Callable[[Tensor], Tensor]
 
@@ -83,14 +84,19 @@ def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor) -> Rep
     """`function` through torch.compile for inputs like `images` alone, and on a GPU as a graph of what that made.
 
     It is compiled under a code object of its own: of one, PyTorch compiles eight variants and runs all others as they
-    are.
+    are. RuntimeError where it cannot be compiled, or computes something else then (`docs/training.md` has a case).
     """
     own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
     if images.is_cuda:
-        return record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
-    compiled = torch.compile(own, dynamic=False)
-    compiled(images)  # now, so that a machine without a compiler is found here
-    return compiled
+        replay = record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
+    else:
+        replay = torch.compile(own, dynamic=False)
+    expected = function(images)
+    for _ in range(WARMUP):
+        difference = (replay(images) - expected).norm()
+        if not difference <= MISCOMPILED * expected.norm():
+            raise RuntimeError(f"compiled, its logits of norm {expected.norm():.3g} are off by {difference:.3g}")
+    return replay
 
 
 def run_on(stream: torch.cuda.Stream, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

@@ -83,15 +83,14 @@ class Prepared(nn.Module):
         if not 1 <= count <= self.config.branches:
             raise InputError(f"branches: expected 1 to {self.config.branches}, found {branches}")
         graphed = self.executor in ("graphed", "compiled") or (self.executor == "auto" and images.is_cuda)
-        if graphed and not torch.compiler.is_compiling():
-            return self._graphs(images, count)
-        return self._compute(images, count)
-
-    def _compute(self, images: Tensor, count: int) -> Tensor:
+        compute = self._graphs if graphed and not torch.compiler.is_compiling() else self._compute
         place = images.device.type
         if torch.amp.is_autocast_available(place) and torch.is_autocast_enabled(place):
             with torch.autocast(place, enabled=False):  # the number format was chosen by `prepare`
-                return self._compute(images, count)
+                return compute(images, count)
+        return compute(images, count)
+
+    def _compute(self, images: Tensor, count: int) -> Tensor:
         x = self.embed(images)[None]  # every branch reads the same x
         size = branches_per_block(
             self.executor,

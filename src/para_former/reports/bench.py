@@ -18,7 +18,7 @@ SUITES = ("quick", "cpu", "gpu", "grid")
 OURS = {"inference": "prepared", "training": "stacked"}
 STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
 """from a serial network to ours, one idea at a time"""
-GRAPHED = "serial-graph"
+GRAPHED, COMPILED = "serial-graph", "prepared-compiled"
 Summary = Mapping[str, int | float]
 """q1, median and q3 of a time or a ratio"""
 

@@ -87,6 +87,8 @@ def _suite(suite: Suite, title: str) -> Iterator[Block]:
         "figures",
         tuple(Figure((draw(points),), title, finding(points)) for title, points, draw, finding in drawings if points),
     )
+    if compiled := bench_tables.compiled_table(suite):
+        yield compiled
     if shared:
         yield bench_tables.shares_table(shared)
     for point in suite.inference:

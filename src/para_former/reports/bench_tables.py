@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import Point, Suite, Summary, column, distinct
+from para_former.reports.bench import COMPILED, GRAPHED, Point, Suite, Summary, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
 from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
@@ -97,6 +97,24 @@ def training_table(suite: Suite) -> Table | None:
         f"A training step, forward and backward without the optimiser. Speed-up is the time of {suite.baseline} over "
         "the contender's, round by round. Relative error: of the gradient of the patch projection. Memory is counted "
         "beyond weights and images."
+    )
+    return Table(caption, columns, _numbers(columns), tuple(rows))
+
+
+def compiled_table(suite: Suite) -> Table | None:
+    """On a GPU, what is recorded as one graph, beside the same compiled before it is recorded."""
+    points = [point for point in suite.inference if {GRAPHED, COMPILED} <= point.contenders.keys()]
+    if not points:
+        return None
+    timed, peers = (GRAPHED, "serial-compiled", "prepared", COMPILED), (GRAPHED, "serial-compiled")
+    columns = (*PLACE, *(f"{name.capitalize()}, ms" for name in timed), *(f"Over {peer}" for peer in peers))
+    rows = []
+    for point in points:
+        times = (_quartiles(point.time(name), milliseconds) for name in timed)
+        rows.append((*_place(point), *times, *(_quartiles(point.versus(peer, COMPILED), ratio) for peer in peers)))
+    caption = (
+        f"Kernels fused by torch.compile (max-autotune), then recorded as one CUDA graph, the serial network likewise. "
+        f"Over: time of the peer over that of {COMPILED}, the quartiles the widest that the two times allow."
     )
     return Table(caption, columns, _numbers(columns), tuple(rows))
 

@@ -30,6 +30,7 @@ from para_former.training.run import (
     count_parameters,
     dataset_of,
     epochs_recorded,
+    expect_sound_compiler,
     load_data,
     pick_device,
     resume_record,
@@ -53,6 +54,7 @@ def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> 
     expect_weights(config)
     check_scalars(config.tensorboard)
     folder, device = config.folder(), pick_device(config.device)
+    expect_sound_compiler(config, device)
     before = epochs_recorded(folder)
     learner, dataset, start, epochs_done = _begin(config, device, console)
     with alone_in(folder):

@@ -31,7 +31,14 @@ from para_former.training.deadline import NEVER, Deadline
 from para_former.training.fingerprint import variants
 from para_former.training.loop import train
 from para_former.training.recipes import with_model
-from para_former.training.run import RECORD_FILE, check_settings, is_finished, load_data, pick_device
+from para_former.training.run import (
+    RECORD_FILE,
+    check_settings,
+    expect_sound_compiler,
+    is_finished,
+    load_data,
+    pick_device,
+)
 
 TABLES = {"2": paper.NETWORKS[:4], "3": paper.NETWORKS[4:], "2+3": paper.NETWORKS}
 LATENCY_FILE = "latency.jsonl"
@@ -117,7 +124,7 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline:
     """
     ordered = cheapest_first(runs)  # refuses impossible networks: before the first hour is spent, not after
     for run in ordered:
-        pick_device(run.device)
+        expect_sound_compiler(run, pick_device(run.device))
         check_settings(run)  # likewise: what is there counts as finished only if it is what was asked for
         if not is_finished(run.folder()):
             load_data(run)  # likewise: more images than there are, or fewer than a batch, are told now
