@@ -97,7 +97,7 @@ class TrainConfig:
     accumulate: int = 1
     """parts in which a batch passes through the network, to save memory"""
     compile: bool = False
-    """compile the step with torch.compile; on a GPU networks of depth 1 only"""
+    """compile the step with torch.compile; not on a GPU"""
     tensorboard: bool = False
     """write scalars for TensorBoard beside the record"""
     data_root: Path | None = None
