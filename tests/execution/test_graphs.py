@@ -98,6 +98,31 @@ def test_every_shape_of_every_network_is_compiled(monkeypatch, no_shape_checks):
     assert len(compiled) == 12
 
 
+def test_images_of_any_kind_are_answered_by_what_was_compiled_and_checked(monkeypatch, no_shape_checks):
+    compiled = []
+
+    def backend(graph, example_inputs):
+        compiled.append(example_inputs)
+        return graph.forward
+
+    torch_compile = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function, **options: torch_compile(function, backend=backend))
+    model = small_network()
+    fast, images = pf.prepare(model, "compiled"), images_for(model, 4)
+    assert fast(images * torch.nan).isnan().all() and fast.fallback is None  # judged by images of its own
+    kinds = [
+        images.contiguous(memory_format=torch.channels_last),
+        images.mT,
+        images.flip(0),
+        images[:1].expand_as(images),
+    ]
+    for each in (*kinds, images.clone().requires_grad_()):
+        assert torch.allclose(fast(each), pf.reference(model, each.detach()), atol=1e-10)
+    with torch.inference_mode():
+        assert torch.allclose(fast(images), pf.reference(model, images), atol=1e-10)
+    assert len(compiled) == 1
+
+
 def test_without_a_compiler_a_network_is_not_compiled_and_says_why(monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("no C++ compiler\nhere")
@@ -109,7 +134,7 @@ def test_without_a_compiler_a_network_is_not_compiled_and_says_why(monkeypatch):
     assert fast.fallback == "no C++ compiler"
 
 
-@pytest.mark.parametrize("wrong", [lambda logits: logits * 1.1, lambda logits: logits * torch.nan])
+@pytest.mark.parametrize("wrong", [lambda logits: logits * 1.2, lambda logits: logits * torch.nan])
 def test_a_miscompiled_network_is_not_used_and_says_why(wrong, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: lambda images: wrong(function(images)))
     model = small_network()

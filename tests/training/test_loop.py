@@ -217,10 +217,17 @@ def test_a_device_that_is_not_there_or_cannot_train_is_refused_by_name(name):
 
 
 def test_what_would_be_compiled_wrongly_is_refused():
-    with pytest.raises(InputError, match="compile: expected a CPU.* found cuda"):
+    with pytest.raises(InputError, match="compile: expected a CPU.*found cuda"):
         expect_sound_compiler(tiny_run(compile=True), torch.device("cuda"))
     expect_sound_compiler(tiny_run(compile=True), torch.device("cpu"))
     expect_sound_compiler(tiny_run(), torch.device("cuda"))
+
+
+def test_a_run_that_would_be_compiled_wrongly_is_not_begun(monkeypatch):
+    monkeypatch.setattr(loop, "pick_device", lambda name: torch.device("cuda"))
+    with pytest.raises(InputError, match="compile: expected a CPU"):
+        train_quietly(tiny_run(compile=True, output=Path("compiled")))
+    assert not Path("compiled").exists()
 
 
 def test_auto_takes_a_gpu_where_there_is_one():

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from para_former.data import get_spec
@@ -40,6 +41,13 @@ def run_cells(runs):
 def state(folder):
     """Content and time of change of every file below a folder."""
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_cells_that_would_be_compiled_wrongly_are_refused_before_the_first_is_trained(monkeypatch):
+    monkeypatch.setattr("para_former.training.reproduce.pick_device", lambda name: torch.device("cuda"))
+    with pytest.raises(InputError, match="compile: expected a CPU"):
+        run_cells([tiny_run(output=OUTPUT / "a"), tiny_run(compile=True, output=OUTPUT / "b")])
+    assert not OUTPUT.exists()
 
 
 @pytest.mark.parametrize(("table", "networks"), [("2", TABLE_2), ("3", TABLE_3), ("2+3", TABLE_2 + TABLE_3)])

@@ -54,7 +54,7 @@ class Options:
     precision: Precision = "float32"
     """of the products"""
     compile: bool = False
-    """compile the step with torch.compile"""
+    """compile the step with torch.compile; not on a GPU"""
 
 
 def run(arguments: list[str], console: Console) -> Record:

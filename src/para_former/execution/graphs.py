@@ -16,7 +16,7 @@ from torch import Tensor
 
 LIMIT = 8  # shapes; each holds its own activations
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
-MISCOMPILED = 0.05  # of the norm of the logits: more than any number format rounds away
+MISCOMPILED = 0.1  # of the norm of the logits: rounding, in bfloat16 too, stays below
 
 Replay = Callable[[Tensor], Tensor]
 
@@ -90,12 +90,24 @@ def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor) -> Rep
     if images.is_cuda:
         replay = record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
     else:
-        replay = torch.compile(own, dynamic=False)
-    expected = function(images)
-    for _ in range(WARMUP):
-        difference = (replay(images) - expected).norm()
-        if not difference <= MISCOMPILED * expected.norm():
-            raise RuntimeError(f"compiled, its logits of norm {expected.norm():.3g} are off by {difference:.3g}")
+        replay = _in_one_place(torch.compile(own, dynamic=False), images.clone())
+    random = torch.Generator(images.device).manual_seed(0)  # not theirs, which may be black, or not finite
+    probes = [torch.empty_like(images).normal_(generator=random) for _ in range(WARMUP)]
+    expected, found = (torch.stack([each(probe) for probe in probes]) for each in (function, replay))
+    size, difference = expected.norm(), (found - expected).norm()
+    if not difference <= MISCOMPILED * size:
+        raise RuntimeError(f"compiled, its logits of norm {size:.3g} are off by {difference:.3g}")
+    return replay
+
+
+def _in_one_place(compiled: Callable[[Tensor], Tensor], still: Tensor) -> Replay:
+    """Always called alike, as a graph is: for other strides or another mode PyTorch would compile again."""
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def replay(images: Tensor) -> Tensor:
+        return compiled(still.copy_(images))
+
     return replay
 
 

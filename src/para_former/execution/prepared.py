@@ -46,7 +46,7 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
 
 
 class Prepared(nn.Module):
-    """Made by `prepare`. `fallback` says why a call that should have replayed a CUDA graph did not, or is None."""
+    """Made by `prepare`. `fallback` says why a call was not recorded or compiled that should have been, or is None."""
 
     def __init__(self, model: ParaFormer, executor: Executor, dtype: torch.dtype) -> None:
         super().__init__()
@@ -85,7 +85,8 @@ class Prepared(nn.Module):
         graphed = self.executor in ("graphed", "compiled") or (self.executor == "auto" and images.is_cuda)
         compute = self._graphs if graphed and not torch.compiler.is_compiling() else self._compute
         place = images.device.type
-        if torch.amp.is_autocast_available(place) and torch.is_autocast_enabled(place):
+        known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(place)  # which torch 2.11 cannot trace
+        if known and torch.is_autocast_enabled(place):
             with torch.autocast(place, enabled=False):  # the number format was chosen by `prepare`
                 return compute(images, count)
         return compute(images, count)

@@ -172,7 +172,8 @@ def pick_device(name: str) -> torch.device:
 def expect_sound_compiler(config: TrainConfig, device: torch.device) -> None:
     """Refuse what PyTorch's compiler gets wrong on a GPU: gradients (`docs/training.md`)."""
     if config.compile and device.type == "cuda":
-        raise InputError("compile: expected a CPU, since compiled gradients are wrong on a GPU, found cuda")
+        why = "compiled gradients are wrong on a GPU (docs/training.md), and a run may go on without --compile"
+        raise InputError(f"compile: expected a CPU, since {why}; found {device}")
 
 
 def describe(device: torch.device) -> str:

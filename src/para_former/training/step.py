@@ -24,7 +24,7 @@ from para_former.training.optim import average_decay, build_optimizer
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """All ways but cuDNN's, which PyTorch prefers on an H100 or H200: its backward pass is known for infinite gradients and
-reads outside of its memory (PyTorch's issues 169849 and 196678), and we saw both there (`docs/training.md`)."""
+reads outside of its memory (PyTorch's issues 169849 and 196678)."""
 
 
 class Learner:
