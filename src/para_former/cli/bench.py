@@ -31,7 +31,7 @@ class Options:
     """Time networks against what else could be run. Measured points are kept: stop at any moment, start again."""
 
     suite: Literal["quick", "cpu", "gpu", "grid"] = "quick"
-    """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: all claims on a GPU, some 7 minutes;
+    """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: all claims on a GPU, some 8 minutes;
     grid: prepared against the loop, hours"""
     output: Path = Path("runs/bench")
     """folder for the records, bench-SUITE.jsonl, and the report"""
