@@ -3,6 +3,8 @@
 Recording is lazy (the first call of a shape), and bounded: beyond `LIMIT` shapes the one not used for longest goes,
 with its memory. Where recording is impossible the call goes on without a graph, and `fallback` says why. A graph has
 one place for its images and one for its logits, so calls from several Python threads wait for one another.
+
+What is recorded can be compiled before (`record_compiled`); without a GPU it is compiled, and that is all.
 """
 
 from collections import OrderedDict
