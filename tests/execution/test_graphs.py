@@ -77,16 +77,22 @@ def test_what_cannot_be_recorded_is_computed_and_the_reason_kept():
     assert recorder.recorded and graphs.fallback is None
 
 
-def test_every_shape_of_every_network_is_compiled(monkeypatch, no_shape_checks):
-    """Of one code object PyTorch compiles eight variants, so eight shapes of one network would be the end of it."""
-    compiled = []
+@pytest.fixture
+def compiled(monkeypatch, no_shape_checks):
+    """What torch.compile has compiled so far, as it was; nothing is generated."""
+    graphs = []
 
     def backend(graph, example_inputs):
-        compiled.append(example_inputs)
+        graphs.append(graph)
         return graph.forward
 
     torch_compile = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function, **options: torch_compile(function, backend=backend))
+    return graphs
+
+
+def test_every_shape_of_every_network_is_compiled(compiled):
+    """Of one code object PyTorch compiles eight variants, so eight shapes of one network would be the end of it."""
     networks = [small_network(depth=depth) for depth in (1, 2)]
     for model in networks:
         fast = pf.prepare(model, "compiled")
@@ -98,15 +104,7 @@ def test_every_shape_of_every_network_is_compiled(monkeypatch, no_shape_checks):
     assert len(compiled) == 12
 
 
-def test_images_of_any_kind_are_answered_by_what_was_compiled_and_checked(monkeypatch, no_shape_checks):
-    compiled = []
-
-    def backend(graph, example_inputs):
-        compiled.append(example_inputs)
-        return graph.forward
-
-    torch_compile = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda function, **options: torch_compile(function, backend=backend))
+def test_images_of_any_kind_are_answered_by_what_was_compiled_and_checked(compiled):
     model = small_network()
     fast, images = pf.prepare(model, "compiled"), images_for(model, 4)
     assert fast(images * torch.nan).isnan().all() and fast.fallback is None  # judged by images of its own
