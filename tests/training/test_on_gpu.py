@@ -58,6 +58,7 @@ deep = pytest.mark.xfail(strict=True, reason="PyTorch's compiler; `expect_sound_
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["1_1", "1_24", *(pytest.param(name, marks=deep) for name in ("2_24", "3_24"))])
 def test_compiled_gradients_are_those_of_the_network(name, no_shape_checks):
+    """Without 6-24: compiled, it ended once in an illegal memory access, and after that no test can use the GPU."""
     gradients = []
     for changes in ({"precision": "float32"}, {}, {"compile": True}):
         learner = large(f"para_former_{name}", **changes)
@@ -66,12 +67,12 @@ def test_compiled_gradients_are_those_of_the_network(name, no_shape_checks):
             with learner.precision(), sdpa_kernel(ATTENTION):
                 logits = learner._compute(IMAGES.cuda())
             F.cross_entropy(logits.float(), LABELS.cuda()).backward()
-            gradients.append({name: parameter.grad for name, parameter in learner.model.named_parameters()})
+            gradients.append({key: parameter.grad for key, parameter in learner.model.named_parameters()})
     exact, *_ = gradients
     for rounded, compiled in product(gradients[3:6], gradients[6:]):
-        for name, expected in exact.items():
-            error, allowed = ((found[name] - expected).norm() / expected.norm() for found in (compiled, rounded))
-            assert error < 2 * allowed + 0.02, name
+        for key, expected in exact.items():
+            error, allowed = ((found[key] - expected).norm() / expected.norm() for found in (compiled, rounded))
+            assert error < 2 * allowed + 0.02, key
 
 
 def test_a_replay_sees_new_images_labels_and_rates():
