@@ -129,10 +129,24 @@ def test_compiled_contenders_equal_the_plain_loop(name, no_shape_checks):
     assert error_of(name, task_of(dtype=torch.float32)) < 1e-5
 
 
+def test_what_falls_back_is_not_timed_under_its_name():
+    result = compare(task_of(dtype=torch.float32), ["serial", "prepared-fused"], seconds=0.0, rounds=1)
+    assert list(result.times) == ["serial"] and "CUDA" in result.not_measured["prepared-fused"]
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize(
     "name",
-    ["serial-graph", "serial-compiled", "serial-readout", "encoder", "loop", "vmap", "prepared-compiled"],
+    [
+        "serial-graph",
+        "serial-compiled",
+        "serial-readout",
+        "encoder",
+        "loop",
+        "vmap",
+        "prepared-compiled",
+        "prepared-fused",
+    ],
 )
 def test_contender_equals_the_plain_loop_on_a_gpu(name, no_shape_checks):
     task = Inference(ModelConfig(depth=2, layers=6, **TINY), batch=3, dtype=torch.float32, device="cuda")

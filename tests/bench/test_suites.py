@@ -41,13 +41,22 @@ def test_the_claims_on_a_cpu_have_their_points():
     assert settings_of("cpu") >= {tuple(point.setting.items()) for point in wanted}
     by_setting = {tuple(point.setting.items()): point for point in SUITES["cpu"]()}
     peers = by_setting[tuple(Point().setting.items())].contenders
-    assert set(CONTENDERS) - set(peers) == {"serial-graph", "stacked-compiled"}
+    assert set(CONTENDERS) - set(peers) == {"serial-graph", "stacked-compiled", "prepared-fused"}
 
 
 def test_points_on_a_gpu_are_in_bfloat16_and_compare_with_graphs():
     for point in SUITES["gpu"]():
         assert point.dtype == "bfloat16"
         assert point.mode == "training" or {"serial", "serial-graph", "prepared"} <= set(point.contenders)
+
+
+def test_kernels_for_few_images_are_timed_where_they_compute():
+    """They are compared with both graphs of the serial network, at depth 1 and deeper."""
+    fused = [point for point in SUITES["gpu"]() if "prepared-fused" in point.contenders]
+    assert {point.depth for point in fused} == {1, 2, 3, 6}
+    assert {(point.pool, point.batch) for point in fused} == {("cls", 1)}
+    compared = [point for point in fused if "serial-compiled" in point.contenders]
+    assert {point.config.tokens for point in compared} == {65, 197}
 
 
 def test_the_grid_begins_with_its_cheapest_point():

@@ -54,6 +54,28 @@ def test_a_network_moves_to_the_gpu_and_back():
         assert largest_error(fast.to(device)(images.to(device)).cpu(), expected) < 1e-10
 
 
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 2e-2)])
+def test_kernels_for_few_images_equal_the_loop(depth, stem, dtype, tolerance):
+    model = small_network(depth=depth, stem=stem, image_size=16).cuda()
+    fast = pf.prepare(model, "fused", dtype)
+    for batch in (1, 8, 9):
+        images = images_for(model, batch).cuda()
+        for seen in (images, images.flip(-1)):
+            found, expected = fast(seen.float()).double(), pf.reference(model, seen)
+            assert (found - expected).norm() / expected.norm() < tolerance
+    assert fast.fallback is None and len(fast._graphs) == 3
+
+
+def test_kernels_that_compute_something_else_are_not_used():
+    model = small_network().cuda()
+    fast, images = pf.prepare(model, "fused", torch.float32), images_for(model).cuda()
+    fast._graphs.rewritten = lambda images, count: fast._compute(images, count).roll(1, -1)
+    assert largest_error(fast(images.float()).double(), pf.reference(model, images)) < 1e-3
+    assert "are off by" in fast.fallback
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_and_recorded_equals_the_loop(no_shape_checks):
     model = small_network(depth=2).cuda()

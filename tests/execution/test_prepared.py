@@ -202,7 +202,7 @@ def test_a_network_from_timms_registry_or_compiled_is_prepared(made, no_shape_ch
 
 def test_bad_arguments_name_what_was_expected(no_shape_checks):
     model = small_network()
-    executors = "auto, loop, batched, graphed, compiled"
+    executors = "auto, loop, batched, graphed, compiled, fused"
     with pytest.raises(pf.InputError, match=f"executor: expected one of {executors}, found 'fast'"):
         pf.prepare(model, "fast")
     with pytest.raises(pf.InputError, match="dtype: expected one of .* found torch.int8"):

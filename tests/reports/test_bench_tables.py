@@ -5,7 +5,7 @@ import pytest
 from para_former.reports.bench import collect_bench
 from para_former.reports.bench_tables import (
     MEANING,
-    compiled_table,
+    graphs_table,
     overview,
     peers_table,
     points_table,
@@ -82,15 +82,20 @@ def test_of_a_large_suite_the_least_gains_are_shown():
     assert cells(table)["Fastest other peer"].text == "–"
 
 
-def test_what_is_compiled_stands_beside_what_is_recorded():
+def test_graphs_of_fewer_kernels_stand_beside_those_of_serial_networks():
     ms = {"serial": 8.0, "serial-graph": 2.0, "serial-compiled": 1.5, "prepared": 0.4, "prepared-compiled": 0.25}
-    without = {name: time for name, time in ms.items() if name != "serial-compiled"}
-    table = compiled_table(suite([records.bench_line(ms), records.bench_line(without, depth=2)]))
-    texts = [[cell.text for cell in row[6:]] for row in table.rows]
+    other = {"serial": 8.0, "serial-graph": 2.0, "prepared": 0.5, "prepared-fused": 0.2}
+    alone = {"serial": 8.0, "serial-graph": 2.0, "prepared": 0.5}
+    lines = [records.bench_line(times, depth=depth) for depth, times in enumerate((ms, other, alone), start=1)]
+    texts = [[row[0].text, *(cell.text for cell in row[6:])] for row in graphs_table(suite(lines)).rows]
     missing = "not measured"
-    assert [row[-2:] for row in texts] == [["8.00×", "6.00×"], ["8.00×", missing]]
-    assert texts[1][1] == missing and texts[0][1].startswith("1.50")
-    assert compiled_table(suite(records.cpu())) is None  # nothing is recorded on a CPU
+    assert texts == [
+        ["Para-F-1-24", "prepared", "0.400", "2.00", "1.50", "5.00×", "3.75×"],
+        ["Para-F-1-24", "prepared-compiled", "0.250", "2.00", "1.50", "8.00×", "6.00×"],
+        ["Para-F-2-24", "prepared", "0.500", "2.00", missing, "4.00×", missing],
+        ["Para-F-2-24", "prepared-fused", "0.200", "2.00", missing, "10.0×", missing],
+    ]
+    assert graphs_table(suite(records.cpu())) is None  # nothing is recorded on a CPU
 
 
 def test_a_training_step_has_its_memory():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from timm.models.vision_transformer import VisionTransformer
@@ -43,9 +44,9 @@ def _prepared(task: Task) -> nn.Module:
     return execution.prepare(task.model, dtype=task.dtype)
 
 
-def _prepared_compiled(task: Task) -> nn.Module:
-    """RuntimeError where nothing is compiled: the network would go on without, under this name."""
-    network = execution.prepare(task.model, executor="compiled", dtype=task.dtype)
+def _prepared_as(executor: execution.Executor, task: Task) -> nn.Module:
+    """RuntimeError where the executor falls back: the network would go on without, under its name."""
+    network = execution.prepare(task.model, executor, task.dtype)
     network(task.images)
     if network.fallback:
         raise RuntimeError(network.fallback)
@@ -92,5 +93,6 @@ CONTENDERS = {
     "prepared-bf16": Contender(
         lambda task: execution.prepare(task.model, dtype=torch.bfloat16), "branches", converts=True
     ),
-    "prepared-compiled": Contender(_prepared_compiled, "branches", converts=True),
+    "prepared-compiled": Contender(partial(_prepared_as, "compiled"), "branches", converts=True),
+    "prepared-fused": Contender(partial(_prepared_as, "fused"), "branches", converts=True),
 }

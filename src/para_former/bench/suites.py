@@ -50,6 +50,12 @@ def gpu() -> list[Point]:
     """
     base = Point(dtype="bfloat16", contenders=("serial", "serial-graph", *OURS))
     networks = [replace(base, depth=depth, pool=pool) for depth, pool in NETWORKS]
+    fused = [
+        replace(network, **TOKENS[tokens], contenders=("prepared-fused",))
+        for tokens in TOKENS
+        for network in networks
+        if network.pool == "cls"
+    ]
 
     def every(width: int, batch: int) -> list[Point]:
         sizes = [{"width": width, "batch": batch, **TOKENS[tokens]} for tokens in TOKENS]
@@ -62,7 +68,7 @@ def gpu() -> list[Point]:
         for depth, pool, tokens in ((1, "cls", 65), (1, "cls", 197), (1, "mean", 197), (2, "cls", 65))
     ]
     training = replace(base, batch=128, mode="training", contenders=("serial", "stacked", "stacked-compiled"))
-    claimed = [*every(192, batch=1), *one_layer, *every(192, batch=256)]
+    claimed = [*every(192, batch=1), *fused, *one_layer, *every(192, batch=256)]
     return merged([*claimed, *every(768, batch=1), training, *every(192, batch=16), *every(768, batch=256), *compiled])
 
 

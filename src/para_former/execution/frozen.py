@@ -41,12 +41,12 @@ class Frozen(nn.Module):
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format))
 
-    def arrange(self, few_rows: int) -> None:
-        """For a CPU that reads weights fastest as left factors of up to so many rows; 0 if never, then as [in, out]."""
+    def arrange(self, few_rows: int, in_first: bool) -> None:
+        """Up to so many rows the weights are left factors of products; they lie as [in, out] in memory or [out, in]."""
         self.few_rows = few_rows
         for name in self._buffers.keys() & self.row_weights:  # a constant query has no weights
             weight = getattr(self, name)
-            setattr(self, name, weight.contiguous() if few_rows else weight.mT.contiguous().mT)
+            setattr(self, name, weight.mT.contiguous().mT if in_first else weight.contiguous())
 
     def standardize(self, x: Tensor) -> Tensor:
         """x_hat = (x - mean) / std. With a weight of ones: on a CPU, PyTorch's norm without one takes twice as long."""

@@ -1,8 +1,8 @@
 """`prepare`: the same function as a trained network, arranged for speed.
 
 What is folded is `folding.py`, one level is `frozen.py`, how many branches run in one product is `blocks.py`, CUDA
-graphs are `graphs.py`. Here they are strung together: embed; blocks of branches through their levels; all branches at
-once from where one row per image is left; merge, norm, head.
+graphs are `graphs.py`, kernels of our own for a few images on a GPU `fused.py`. Here they are strung together: embed;
+blocks of branches through their levels; all branches at once from where one row per image is left; merge, norm, head.
 """
 
 from typing import Literal
@@ -22,7 +22,7 @@ from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
 from para_former.models.para_former import ParaFormer, expect_para_former, merge
 
-Executor = Literal["auto", "loop", "batched", "graphed", "compiled"]
+Executor = Literal["auto", "loop", "batched", "graphed", "compiled", "fused"]
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -31,10 +31,11 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
 
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
     batched form as one CUDA graph per batch size; "compiled" has torch.compile fuse its kernels first, on a GPU about a
-    minute per batch size; "auto" takes blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s),
-    and "graphed" on a GPU. `dtype`: of weights and products, the model's own when None; the sum over branches, the last
-    norm, the head and the logits are float32 at least. Errors: InputError for another model, an unknown executor or
-    dtype.
+    minute per batch size; "fused" records kernels of our own for up to eight images and a class token; "auto" takes
+    blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of
+    weights and products, the model's own when None; the sum over branches, the last norm, the head and the logits are
+    float32 at least. Errors: InputError for another model, an unknown executor or dtype, and for "fused" with a mean
+    read-out or float64.
     """
     model = expect_para_former(model)
     if executor not in Executor.__args__:
@@ -42,6 +43,9 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     dtype = dtype or model.embed.pos_embed.dtype
     if dtype not in DTYPES:
         raise InputError(f"dtype: expected one of {', '.join(map(str, DTYPES))}, found {dtype}")
+    if executor == "fused" and (model.config.pool != "cls" or dtype == torch.float64):
+        found = f"pool={model.config.pool!r} and {dtype}"
+        raise InputError(f"executor: fused expects pool='cls' and at most float32, found {found}")
     return Prepared(model, executor, dtype)
 
 
@@ -64,7 +68,9 @@ class Prepared(nn.Module):
         head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
-        self._graphs = GraphCache(self._compute, record_compiled if executor == "compiled" else record_cuda_graph)
+        record = record_compiled if executor == "compiled" else record_cuda_graph
+        rewritten = self._compute_fused if executor == "fused" else None
+        self._graphs = GraphCache(self._compute, record, rewritten=rewritten)
         self.register_load_state_dict_post_hook(_tensors_changed)
         self._plan()
         self.eval()
@@ -82,7 +88,7 @@ class Prepared(nn.Module):
         count = self.config.branches if branches is None else branches
         if not 1 <= count <= self.config.branches:
             raise InputError(f"branches: expected 1 to {self.config.branches}, found {branches}")
-        graphed = self.executor in ("graphed", "compiled") or (self.executor == "auto" and images.is_cuda)
+        graphed = self.executor in ("graphed", "compiled", "fused") or (self.executor == "auto" and images.is_cuda)
         compute = self._graphs if graphed and not torch.compiler.is_compiling() else self._compute
         place = images.device.type
         known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(place)  # which torch 2.11 cannot trace
@@ -111,6 +117,23 @@ class Prepared(nn.Module):
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
 
+    def _compute_fused(self, images: Tensor, count: int) -> Tensor:
+        """The same for a few images, by kernels of our own. RuntimeError where they do not compile."""
+        try:
+            from para_former.execution import fused  # PyTorch brings Triton along where it has GPUs
+        except ImportError as error:
+            raise RuntimeError(f"the executor fused needs Triton: {error}") from None
+        if not fused.suits(images, self.embed.weight.dtype):
+            return self._compute(images, count)
+        x = fused.embed(self.embed, images)[None]
+        for level in self.inner:
+            x = level(x, slice(count))
+        outputs = fused.read_out(self.last, x, count)
+        norm, head = (self.norm_weight, self.norm_bias), (None, None)
+        if self.config.num_classes:
+            head = self.head_weight, self.head_bias
+        return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
+
     def _gather(self, x: Tensor, block: slice) -> tuple[Tensor, ...]:
         """These branches through all their levels, up to where one row per image is left of their tokens."""
         for level in self.inner:
@@ -123,9 +146,10 @@ class Prepared(nn.Module):
         weight = self.embed.weight
         self.dtype = weight.dtype
         if weight.device.type != "cpu":
-            self.last.few_rows = 0
+            self.last.arrange(0, in_first=False)
             return
-        self.last.arrange(measure_few_rows(self.threads, self.dtype))
+        few_rows = measure_few_rows(self.threads, self.dtype)
+        self.last.arrange(few_rows, in_first=not few_rows)
         if limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
 

@@ -18,7 +18,8 @@ SUITES = ("quick", "cpu", "gpu", "grid")
 OURS = {"inference": "prepared", "training": "stacked"}
 STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
 """from a serial network to ours, one idea at a time"""
-GRAPHED, COMPILED = "serial-graph", "prepared-compiled"
+GRAPHED, FEWER_KERNELS = "serial-graph", ("prepared-compiled", "prepared-fused")
+"""recorded as one CUDA graph: a serial network as it is, and ours of fewer kernels than `prepared`"""
 Summary = Mapping[str, int | float]
 """q1, median and q3 of a time or a ratio"""
 

@@ -87,8 +87,8 @@ def _suite(suite: Suite, title: str) -> Iterator[Block]:
         "figures",
         tuple(Figure((draw(points),), title, finding(points)) for title, points, draw, finding in drawings if points),
     )
-    if compiled := bench_tables.compiled_table(suite):
-        yield compiled
+    if graphs := bench_tables.graphs_table(suite):
+        yield graphs
     if shared:
         yield bench_tables.shares_table(shared)
     for point in suite.inference:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import COMPILED, GRAPHED, Point, Suite, Summary, column, distinct
+from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
 from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
@@ -22,8 +22,9 @@ MEANING = {
     "prepared": "ours: pf.prepare(model)",
     "prepared-bf16": "ours: the same in bfloat16",
     "prepared-compiled": 'ours: pf.prepare(model, "compiled")',
+    "prepared-fused": 'ours: pf.prepare(model, "fused")',
 }
-TEXTS = {"Network", "Read-out", "Dtype", "Contender", "What it is", "Fastest other peer", "Note", "Notes"}
+TEXTS = {"Network", "Read-out", "Dtype", "Ours", "Contender", "What it is", "Fastest other peer", "Note", "Notes"}
 """columns that are not numbers"""
 PLACE = ("Network", "Width", "Read-out", "Dtype", "Batch", "Tokens")
 WORST = 12  # rows, where a suite has too many points for a table of all
@@ -101,20 +102,31 @@ def training_table(suite: Suite) -> Table | None:
     return Table(caption, columns, _numbers(columns), tuple(rows))
 
 
-def compiled_table(suite: Suite) -> Table | None:
-    """On a GPU, what is recorded as one graph, beside the same compiled before it is recorded."""
-    points = [point for point in suite.inference if {GRAPHED, COMPILED} <= point.contenders.keys()]
-    if not points:
-        return None
-    timed, peers = (GRAPHED, "serial-compiled", "prepared", COMPILED), (GRAPHED, "serial-compiled")
-    columns = (*PLACE, *(f"{name.capitalize()}, ms" for name in timed), *(f"Over {peer}" for peer in peers))
+def graphs_table(suite: Suite) -> Table | None:
+    """On a GPU, one CUDA graph of ours beside one of a serial network: as it is, and of fewer kernels."""
+    peers = (GRAPHED, "serial-compiled")
+    columns = (
+        *PLACE,
+        "Ours",
+        "ms",
+        *(f"{peer.capitalize()}, ms" for peer in peers),
+        *(f"Over {peer}" for peer in peers),
+    )
     rows = []
-    for point in points:
-        times = (_quartiles(point.time(name), milliseconds) for name in timed)
-        rows.append((*_place(point), *times, *(_quartiles(point.versus(peer, COMPILED), ratio) for peer in peers)))
+    for point in suite.inference:
+        forms = [name for name in (point.ours, *FEWER_KERNELS) if name in point.contenders]
+        if GRAPHED not in point.contenders or forms == [point.ours]:
+            continue
+        times = [_quartiles(point.time(peer), milliseconds) for peer in peers]
+        for form in forms:
+            over = (_quartiles(point.versus(peer, form), ratio) for peer in peers)
+            rows.append((*_place(point), Cell(form), _quartiles(point.time(form), milliseconds), *times, *over))
+    if not rows:
+        return None
     caption = (
-        f"Kernels fused by torch.compile (max-autotune), then recorded as one CUDA graph, the serial network likewise. "
-        f"Over: time of the peer over that of {COMPILED}, the quartiles the widest that the two times allow."
+        "Each network recorded as one CUDA graph: as it is; compiled before (torch.compile, max-autotune), the serial "
+        "network likewise; and of kernels of ours (fused). Over: the peer's time over ours, the quartiles the widest "
+        "that the two times allow."
     )
     return Table(caption, columns, _numbers(columns), tuple(rows))
 
