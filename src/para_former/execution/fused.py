@@ -16,6 +16,7 @@ from para_former.models.layers import EPSILON
 FEW_IMAGES = 8
 TILE = 2**13  # numbers of a weight that a program reads at once: 32 for each of its threads
 WARPS = 8
+REGISTERS = 128  # of a thread: two such programs fit a processor
 MLP_BLOCKS = 8  # programs that share the hidden units of one branch: 192 of 24 branches, which an H200 holds at once
 
 power_of_2 = triton.next_power_of_2  # at least this number: what a block of a kernel may hold
@@ -36,8 +37,9 @@ def embed(
     tokens = part.weight.new_empty(batch, config.tokens, width)
     block_t, block_d = 16, 32
     kernels.embed[triton.cdiv(config.tokens, block_t), triton.cdiv(width, block_d), batch](
-        images, part.weight, part.positions, tokens, *images.stride(), config.tokens, width, pixels, config.grid[1],
-        PATCH=config.patch_size, BLOCK_T=block_t, BLOCK_D=block_d, BLOCK_K=max(16, min(128, power_of_2(pixels))),
+        images, part.weight, part.positions, tokens, *images.stride(),
+        T=config.tokens, D=width, K=pixels, COLUMNS=config.grid[1], PATCH=config.patch_size,
+        BLOCK_T=block_t, BLOCK_D=block_d, BLOCK_K=max(16, min(128, power_of_2(pixels))),
         PRECISION="ieee" if tokens.dtype == torch.float32 else "tf32",  # which holds every bfloat16 and float16
     )  # fmt: skip
     return tokens
@@ -50,7 +52,8 @@ def read_out(
     config, (_, batch, count, width), hidden = part.config, tokens.shape, part.fc1_weight.shape[1]
     heads, head_width, block = config.heads, width // config.heads, power_of_2(width)
     rows = _rows(block)
-    options = {"NORMED": config.residual == "normed", "EPSILON": EPSILON, "HEADS": heads, "BLOCK_D": block}
+    options = {"D": width, "HEADS": heads, "NORMED": config.residual == "normed", "EPSILON": EPSILON, "BLOCK_D": block}
+    options |= {"num_warps": WARPS, "maxnreg": REGISTERS}
 
     def weights(*names: str) -> list[Tensor | None]:
         return [getattr(part, name, None) for name in names]  # which there are depends on depth and residual
@@ -58,9 +61,9 @@ def read_out(
     attended = tokens.new_empty(batch, branches * heads, width, dtype=torch.float32)
     kernels.attend[branches * heads, batch](
         tokens.contiguous(), *weights("key_query", "query_weight", "query_bias", "key_weight", "gamma1", "beta1"),
-        *weights("row" if config.depth == 1 else "proj_bias", "value_weight", "proj_weight"), attended, count, width,
-        SHARED=config.depth == 1, HEAD_WIDTH=head_width, BLOCK_T=rows, SLICE=min(rows, power_of_2(head_width)),
-        **options, num_warps=WARPS,
+        *weights("row" if config.depth == 1 else "proj_bias", "value_weight", "proj_weight"), attended,
+        T=count, SHARED=config.depth == 1, HEAD_WIDTH=head_width, BLOCK_T=rows, SLICE=min(rows, power_of_2(head_width)),
+        **options,
     )  # fmt: skip
     few = min(rows, power_of_2(hidden))
     units = few * triton.cdiv(hidden, few * MLP_BLOCKS)
@@ -68,7 +71,7 @@ def read_out(
     outputs = attended.new_empty(batch, branches * blocks, width)
     kernels.mlp[blocks, branches, batch](
         attended, *weights("fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias", "gamma2", "beta2"), outputs,
-        width, hidden, BLOCK_HEADS=power_of_2(heads), UNITS=units, SLICE=few, **options, num_warps=WARPS,
+        HIDDEN=hidden, BLOCK_HEADS=power_of_2(heads), UNITS=units, SLICE=few, **options,
     )  # fmt: skip
     return outputs
 
@@ -89,7 +92,7 @@ def classify(
     scale = 1.0 / branches if config.merge == "mean" else 1.0
     repeated = branches - 1.0 if config.merge == "residual" else 0.0
     kernels.classify[max(1, triton.cdiv(classes, rows)), batch](
-        outputs, inputs, *norm, *head, logits, scale, repeated, width, PARTS=parts, CLASSES=classes, EPSILON=EPSILON,
+        outputs, inputs, *norm, *head, logits, scale, repeated, D=width, PARTS=parts, CLASSES=classes, EPSILON=EPSILON,
         BLOCK_PARTS=rows, BLOCK_D=block, BLOCK_CLASSES=min(rows, power_of_2(max(1, classes))), num_warps=WARPS,
     )  # fmt: skip
     return logits

@@ -19,7 +19,7 @@ import triton.language as tl
 
 
 @triton.jit
-def _standardize(x, inside, D, EPSILON: tl.constexpr):
+def _standardize(x, inside, D: tl.constexpr, EPSILON: tl.constexpr):
     """x_hat = (x - mean) / std along the last axis, of which `inside` are numbers and the rest is zero."""
     axis: tl.constexpr = len(x.shape) - 1
     mean = tl.sum(x, axis, keep_dims=True) / D
@@ -49,8 +49,9 @@ def _times(matrix, vector):
 @triton.jit
 def embed(
     images, weight, positions, tokens,
-    image_stride, channel_stride, row_stride, column_stride, T, D, K, COLUMNS,
-    PATCH: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_K: tl.constexpr, PRECISION: tl.constexpr,
+    image_stride, channel_stride, row_stride, column_stride,
+    T: tl.constexpr, D: tl.constexpr, K: tl.constexpr, COLUMNS: tl.constexpr, PATCH: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_K: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """tokens[image, t] = W patch_{t-1} + positions[t]; token 0 has no patch. Programs: blocks of t, of D; images."""
     t = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)
@@ -77,8 +78,8 @@ def embed(
 
 @triton.jit
 def _ask(
-    x, query_weight, query_bias, key_weight, gamma, beta, branch, first, d, inside, D,
-    HEAD_WIDTH: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr, SLICE: tl.constexpr,
+    x, query_weight, query_bias, key_weight, gamma, beta, branch, first, d, inside,
+    D: tl.constexpr, HEAD_WIDTH: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr, SLICE: tl.constexpr,
 ):  # fmt: skip
     """W_k^T (W_q x_hat + b_q) of the head whose rows of both begin at `first`, for a token x; and what is added to."""
     x_hat = _standardize(x, inside, D, EPSILON)
@@ -97,8 +98,8 @@ def _ask(
 @triton.jit
 def attend(
     tokens, key_query, query_weight, query_bias, key_weight, gamma, beta, rows, value_weight, proj_weight, parts,
-    T, D,
-    SHARED: tl.constexpr, HEADS: tl.constexpr, HEAD_WIDTH: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr,
+    T: tl.constexpr, D: tl.constexpr, HEADS: tl.constexpr, HEAD_WIDTH: tl.constexpr,
+    SHARED: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_D: tl.constexpr, SLICE: tl.constexpr,
 ):  # fmt: skip
     r"""parts[image, head] = W_o[:, s] W_v[s, :] \sum_t p_t x_hat_t, s the numbers of one head; programs: heads, images.
@@ -149,8 +150,7 @@ def attend(
 @triton.jit
 def mlp(
     parts, fc1_weight, fc1_bias, fc2_weight, fc2_bias, gamma, beta, outputs,
-    D, HIDDEN,
-    HEADS: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr,
+    D: tl.constexpr, HIDDEN: tl.constexpr, HEADS: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr,
     BLOCK_HEADS: tl.constexpr, BLOCK_D: tl.constexpr, UNITS: tl.constexpr, SLICE: tl.constexpr,
 ):  # fmt: skip
     """outputs[image, branch, block] = W_3[:, s] gelu(W_2[s, :] row_hat + b_2), s the block's UNITS of the hidden units.
@@ -188,8 +188,8 @@ def mlp(
 @triton.jit
 def classify(
     outputs, inputs, norm_weight, norm_bias, head_weight, head_bias, logits,
-    scale, repeated, D,
-    PARTS: tl.constexpr, CLASSES: tl.constexpr, EPSILON: tl.constexpr,
+    scale, repeated,
+    D: tl.constexpr, PARTS: tl.constexpr, CLASSES: tl.constexpr, EPSILON: tl.constexpr,
     BLOCK_PARTS: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_CLASSES: tl.constexpr,
 ):  # fmt: skip
     """logits[image] = head(norm(scale * sum of the image's parts - repeated * inputs)); without classes the norm's row.
