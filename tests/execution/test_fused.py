@@ -5,28 +5,31 @@ Triton reads how it is to run when it is imported, so each way has a process of 
 
 import multiprocessing
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import install_import_hook
 
 import para_former as pf
 from para_former.models.weights import select_branches
 from tests.execution.test_reference import largest_error, numbers_of
 from tests.networks import images_for, network_fields, small_network
 
-pytest.importorskip("triton", reason="this PyTorch came without Triton")
 TOLERANCE = 1e-4  # of float32 in networks whose numbers are up to a hundred
 
 
 def process(**variables):
-    """One process of its own, with these environment variables, in which tests run functions of this file."""
+    """A process of its own with these environment variables and our type checks, which runs functions of this file."""
+    pytest.importorskip("triton", reason="this PyTorch came without Triton")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        spawn, checks = multiprocessing.get_context("spawn"), ("para_former", "beartype.beartype")
+        pool = ProcessPoolExecutor(1, spawn, install_import_hook, checks)
         pool.submit(os.getpid).result()  # it is started by its first task
     return pool
 
@@ -38,9 +41,8 @@ def interpreter():
 
 
 def fused(model, dtype=torch.float32):
-    """`model` prepared, with its weights where they lie on a GPU, which a CPU may have moved."""
+    """Images and branches -> logits of `model` by the kernels, on a CPU."""
     fast = pf.prepare(model, "fused", dtype)
-    fast.last.arrange(0, in_first=False)
     return lambda images, branches: fast._compute_fused(images.float(), branches).double()
 
 
@@ -56,7 +58,7 @@ def expected(fields, batch, branches=None):
     return pf.reference(chosen, images_for(model, batch)).detach()
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     fields=network_fields(most_branches=5).map(lambda fields: {**fields, "pool": "cls"}),
     chosen=st.integers(1, 5),
@@ -70,10 +72,25 @@ def test_the_first_branches_of_any_shape_equal_the_loop_over_them(interpreter, f
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_tiles_that_do_not_hold_a_whole_network_equal_the_loop(interpreter, depth):
-    """Several blocks of tokens, widths, pixels, hidden units, parts and classes."""
-    fields = {"depth": depth, "layers": 4 * depth, "width": 300, "heads": 2, "image_size": 48, "num_classes": 70}
+    """Several blocks of pixels, tokens, widths, hidden units, parts and classes."""
+    sizes = {"width": 260, "heads": 2, "image_size": 32, "patch_size": 8, "mlp_ratio": 0.5, "num_classes": 17}
+    fields = {"depth": depth, "layers": 4 * depth, **sizes}
     found = interpreter.submit(answer, fields, 1).result()
     torch.testing.assert_close(found, expected(fields, 1), rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_weights_in_any_order_in_memory_equal_the_loop(interpreter, depth):
+    found = interpreter.submit(channels_last, depth).result()
+    torch.testing.assert_close(found, expected({"depth": depth}, 1), rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@torch.no_grad()
+def channels_last(depth):
+    model = small_network(depth=depth)
+    fast = pf.prepare(model, "fused", torch.float32).to(memory_format=torch.channels_last)
+    assert depth == 1 or not fast.last.key_weight.is_contiguous()
+    return fast._compute_fused(images_for(model, 1).float(), model.config.branches).double()
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 2e-2), (torch.float16, 2e-2)])
@@ -98,6 +115,8 @@ def after_changes(fields):
     images, errors = images_for(model, 1), {}
     wanted = pf.reference(model, images)
     for name, numbers in numbers_of(model):
+        if model.config.depth > 1 and name.startswith("levels.0."):
+            continue  # no kernel reads them
         before = numbers.clone()
         numbers.flatten()[-1] += 0.3
         errors[name] = largest_error(fused(model)(images, 2), wanted)
@@ -148,22 +167,26 @@ def compile_all():
     triton.runtime.driver.set_active(Driver())
     for name in ("embed", "attend", "mlp", "classify"):
         setattr(kernels, name, Compiled(getattr(kernels, name)))
-    for fields in ({"width": 192}, {"width": 192, "depth": 2, "residual": "normed", "num_classes": 0}):
+    for fields in ({"width": 192, "residual": "normed"}, {"width": 192, "depth": 2, "num_classes": 0}):
         answer(fields, 1, dtype=torch.bfloat16)
     return compiled
 
 
-def test_more_images_are_the_batched_forms(interpreter):
-    assert interpreter.submit(same_as_batched, 9).result() and not interpreter.submit(same_as_batched, 8).result()
+def test_kernels_are_for_a_few_images():
+    fast = pf.prepare(model := small_network(), "fused", torch.float32)
+    chosen = {batch: fast._rewritten(images_for(model, batch)) for batch in (0, 1, 8, 9)}
+    assert [batch for batch, rewritten in chosen.items() if rewritten] == [1, 8]
+    assert pf.prepare(model, "graphed")._rewritten(images_for(model, 1)) is None
 
 
-@torch.no_grad()
-def same_as_batched(batch):
-    model = small_network(layers=1)
-    images = images_for(model, batch).float()
-    batched = pf.prepare(model, "batched", torch.float32)
-    batched.last.arrange(0, in_first=False)
-    return torch.equal(fused(model)(images, 1), batched(images).double())
+def test_without_triton_the_reason_says_so(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("triton", "para_former.execution.fused"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("para_former.execution.fused", raising=False)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    fast = pf.prepare(model := small_network(), "fused", torch.float32)
+    with pytest.raises(RuntimeError, match="triton"):
+        fast._compute_fused(images_for(model, 1).float(), 6)
 
 
 def test_without_a_gpu_the_answer_is_the_batched_one_and_the_reason_is_kept():

@@ -77,6 +77,40 @@ def test_what_cannot_be_recorded_is_computed_and_the_reason_kept():
     assert recorder.recorded and graphs.fallback is None
 
 
+def rewriting(recorder: Recorder, rewritten) -> GraphCache:
+    """A cache that may record `rewritten` for one image and has nothing else for more."""
+    compute = {1: rewritten}
+    return GraphCache(lambda images, count: images * count, recorder, rewritten=lambda images: compute.get(len(images)))
+
+
+def test_what_is_rewritten_is_recorded_where_it_computes_the_same():
+    graphs = rewriting(recorder := Recorder(), lambda images, count: images * count * (1 + 1e-3))
+    assert torch.allclose(graphs(torch.ones(1), 3), torch.full((1,), 3.003)) and graphs.fallback is None
+    assert torch.equal(graphs(torch.ones(2), 3), torch.full((2,), 3.0))
+    assert recorder.recorded == [(1,), (2,)]
+
+
+def no_kernel(images, count):
+    raise RuntimeError("no kernel")
+
+
+@pytest.mark.parametrize(
+    ("rewritten", "reason"), [(lambda images, count: images * count * 2, "are off by"), (no_kernel, "no kernel")]
+)
+def test_what_cannot_be_rewritten_is_recorded_as_it_is(rewritten, reason):
+    class Running(Recorder):
+        """Records by running once, as CUDA does."""
+
+        def __call__(self, function, images):
+            function(images)
+            return super().__call__(function, images)
+
+    graphs = rewriting(recorder := Running(), rewritten)
+    for _ in range(2):
+        assert torch.equal(graphs(torch.ones(1), 3), torch.full((1,), 3.0))
+    assert reason in graphs.fallback and recorder.recorded[-1] == (1,) and len(graphs) == 1
+
+
 @pytest.fixture
 def compiled(monkeypatch, no_shape_checks):
     """What torch.compile has compiled so far, as it was; nothing is generated."""

@@ -1,6 +1,6 @@
 """The launches of `kernels.py`: tokens, read-out and logits of a few images for a prepared network.
 
-A program reads its weights for one image, so beyond `FEW_IMAGES` products of many rows are the better form.
+Weights are taken in plain order, whatever order `.to(memory_format=...)` gave them; in that order they are not copied.
 """
 
 import torch
@@ -13,18 +13,12 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding
 from para_former.models.config import ModelConfig
 from para_former.models.layers import EPSILON
 
-FEW_IMAGES = 8
 TILE = 2**13  # numbers of a weight that a program reads at once: 32 for each of its threads
 WARPS = 8
 REGISTERS = 128  # of a thread: two such programs fit a processor
 MLP_BLOCKS = 8  # programs that share the hidden units of one branch: 192 of 24 branches, which an H200 holds at once
 
 power_of_2 = triton.next_power_of_2  # at least this number: what a block of a kernel may hold
-
-
-def suits(images: Tensor, dtype: torch.dtype) -> bool:
-    """Whether the kernels are for so many images and such weights."""
-    return 1 <= len(images) <= FEW_IMAGES and dtype != torch.float64
 
 
 def embed(
@@ -37,7 +31,7 @@ def embed(
     tokens = part.weight.new_empty(batch, config.tokens, width)
     block_t, block_d = 16, 32
     kernels.embed[triton.cdiv(config.tokens, block_t), triton.cdiv(width, block_d), batch](
-        images, part.weight, part.positions, tokens, *images.stride(),
+        images, *_plain(part.weight, part.positions), tokens, *images.stride(),
         T=config.tokens, D=width, K=pixels, COLUMNS=config.grid[1], PATCH=config.patch_size,
         BLOCK_T=block_t, BLOCK_D=block_d, BLOCK_K=max(16, min(128, power_of_2(pixels))),
         PRECISION="ieee" if tokens.dtype == torch.float32 else "tf32",  # which holds every bfloat16 and float16
@@ -55,8 +49,8 @@ def read_out(
     options = {"D": width, "HEADS": heads, "NORMED": config.residual == "normed", "EPSILON": EPSILON, "BLOCK_D": block}
     options |= {"num_warps": WARPS, "maxnreg": REGISTERS}
 
-    def weights(*names: str) -> list[Tensor | None]:
-        return [getattr(part, name, None) for name in names]  # which there are depends on depth and residual
+    def weights(*names: str) -> list[Tensor | None]:  # which there are depends on depth and residual
+        return _plain(*(getattr(part, name, None) for name in names))
 
     attended = tokens.new_empty(batch, branches * heads, width, dtype=torch.float32)
     kernels.attend[branches * heads, batch](
@@ -92,10 +86,16 @@ def classify(
     scale = 1.0 / branches if config.merge == "mean" else 1.0
     repeated = branches - 1.0 if config.merge == "residual" else 0.0
     kernels.classify[max(1, triton.cdiv(classes, rows)), batch](
-        outputs, inputs, *norm, *head, logits, scale, repeated, D=width, PARTS=parts, CLASSES=classes, EPSILON=EPSILON,
+        outputs, *_plain(inputs, *norm, *head), logits, scale, repeated,
+        D=width, PARTS=parts, CLASSES=classes, EPSILON=EPSILON,
         BLOCK_PARTS=rows, BLOCK_D=block, BLOCK_CLASSES=min(rows, power_of_2(max(1, classes))), num_warps=WARPS,
     )  # fmt: skip
     return logits
+
+
+def _plain(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Each in the order of its axes, copied only if it lies otherwise."""
+    return [tensor if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
 def _rows(block: int) -> int:

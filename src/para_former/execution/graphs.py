@@ -9,7 +9,6 @@ What is recorded can be compiled before (`record_compiled`); without a GPU it is
 
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from threading import Lock
 from types import FunctionType
 
@@ -27,7 +26,8 @@ Compute = Callable[[Tensor, int], Tensor]
 class GraphCache:
     """Calls `compute(images, count)` through recorded graphs; `record` makes one.
 
-    `rewritten`, the same function by other kernels, is what is recorded where it gives the same for random images.
+    `rewritten(images)` is another way to compute the same for such images, or None: recorded in place of `compute`
+    where it gives the same.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class GraphCache:
         compute: Compute,
         record: Callable[[Callable[[Tensor], Tensor], Tensor], Replay],
         limit: int = LIMIT,
-        rewritten: Compute | None = None,
+        rewritten: Callable[[Tensor], Compute | None] | None = None,
     ) -> None:
         self.compute, self.record, self.limit, self.rewritten = compute, record, limit, rewritten
         self.fallback: str | None = None
@@ -49,18 +49,30 @@ class GraphCache:
     def _replay(self, images: Tensor, count: int) -> Tensor:
         key = (images.shape, images.dtype, images.device, count)
         if key not in self._replays:
-            try:
-                replay = self.record(lambda still: (self.rewritten or self.compute)(still, count), images)
-                if self.rewritten:
-                    expect_same(replay, lambda still: self.compute(still, count), images)
-            except RuntimeError as error:
-                self.fallback = str(error).splitlines()[0]
-                replay = partial(self.compute, count=count)  # not tried again until `clear`
-            self._replays[key] = replay
+            self._replays[key] = self._fastest(images, count)
             if len(self._replays) > self.limit:
                 self._replays.popitem(last=False)
         self._replays.move_to_end(key)
         return self._replays[key](images)
+
+    def _fastest(self, images: Tensor, count: int) -> Replay:
+        """The rewritten form recorded, else the plain one recorded, else that one as it is, until `clear`."""
+
+        def plain(still: Tensor) -> Tensor:
+            return self.compute(still, count)
+
+        if self.rewritten and (rewritten := self.rewritten(images)):
+            try:
+                replay = self.record(lambda still: rewritten(still, count), images)
+                expect_same(replay, plain, images)
+                return replay
+            except RuntimeError as error:
+                self.fallback = _reason(error)
+        try:
+            return self.record(plain, images)
+        except RuntimeError as error:
+            self.fallback = _reason(error)
+            return plain
 
     def clear(self) -> None:
         self._replays.clear()
@@ -113,7 +125,11 @@ def expect_same(replay: Replay, function: Callable[[Tensor], Tensor], images: Te
         expected, found = (torch.stack([each(probe) for probe in probes]) for each in (function, replay))
     size, difference = expected.norm(), (found - expected).norm()
     if not difference <= MISCOMPILED * size:
-        raise RuntimeError(f"compiled, its logits of norm {size:.3g} are off by {difference:.3g}")
+        raise RuntimeError(f"by other kernels logits of norm {size:.3g} are off by {difference:.3g}")
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _in_one_place(compiled: Callable[[Tensor], Tensor], still: Tensor) -> Replay:

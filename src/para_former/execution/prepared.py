@@ -17,12 +17,13 @@ from para_former.execution.blocks import branches_per_block, limits_matter
 from para_former.execution.calibration import measure_block_limits, measure_few_rows
 from para_former.execution.folding import fold_class_row
 from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, FrozenLevel, FrozenMeanReadOut
-from para_former.execution.graphs import GraphCache, record_compiled, record_cuda_graph
+from para_former.execution.graphs import Compute, GraphCache, record_compiled, record_cuda_graph
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
 from para_former.models.para_former import ParaFormer, expect_para_former, merge
 
 Executor = Literal["auto", "loop", "batched", "graphed", "compiled", "fused"]
+FEW_IMAGES = 8  # up to which "fused" has kernels: a program reads its weights for one image
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -69,8 +70,7 @@ class Prepared(nn.Module):
         for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
             self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
         record = record_compiled if executor == "compiled" else record_cuda_graph
-        rewritten = self._compute_fused if executor == "fused" else None
-        self._graphs = GraphCache(self._compute, record, rewritten=rewritten)
+        self._graphs = GraphCache(self._compute, record, rewritten=self._rewritten)
         self.register_load_state_dict_post_hook(_tensors_changed)
         self._plan()
         self.eval()
@@ -117,22 +117,26 @@ class Prepared(nn.Module):
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
 
+    def _rewritten(self, images: Tensor) -> Compute | None:
+        """The kernels of `fused.py` where they are asked for and compute such images."""
+        few = self.executor == "fused" and 1 <= len(images) <= FEW_IMAGES and self.dtype != torch.float64
+        return self._compute_fused if few else None
+
     def _compute_fused(self, images: Tensor, count: int) -> Tensor:
-        """The same for a few images, by kernels of our own. RuntimeError where they do not compile."""
+        """The same by kernels of our own. RuntimeError where there is no Triton, or it does not compile them."""
         try:
-            from para_former.execution import fused  # PyTorch brings Triton along where it has GPUs
-        except ImportError as error:
-            raise RuntimeError(f"the executor fused needs Triton: {error}") from None
-        if not fused.suits(images, self.embed.weight.dtype):
-            return self._compute(images, count)
-        x = fused.embed(self.embed, images)[None]
-        for level in self.inner:
-            x = level(x, slice(count))
-        outputs = fused.read_out(self.last, x, count)
-        norm, head = (self.norm_weight, self.norm_bias), (None, None)
-        if self.config.num_classes:
-            head = self.head_weight, self.head_bias
-        return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
+            from para_former.execution import fused
+
+            x = fused.embed(self.embed, images)[None]
+            for level in self.inner:
+                x = level(x, slice(count))
+            outputs = fused.read_out(self.last, x, count)
+            norm, head = (self.norm_weight, self.norm_bias), (None, None)
+            if self.config.num_classes:
+                head = self.head_weight, self.head_bias
+            return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
+        except Exception as error:  # Triton's have no base class below it, and a compiler's are anything
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     def _gather(self, x: Tensor, block: slice) -> tuple[Tensor, ...]:
         """These branches through all their levels, up to where one row per image is left of their tokens."""
