@@ -77,6 +77,14 @@ def test_what_cannot_be_recorded_is_computed_and_the_reason_kept():
     assert recorder.recorded and graphs.fallback is None
 
 
+def test_what_cannot_be_compiled_is_recorded_without(monkeypatch):
+    """On a GPU; here another recorder stands in for it."""
+    monkeypatch.setattr("para_former.execution.graphs.record_cuda_graph", recorder := Recorder())
+    graphs = cache(Recorder(refuse=True))
+    assert torch.equal(graphs(torch.ones(2), 3), torch.full((2,), 3.0))
+    assert recorder.recorded == [(2,)] and graphs.fallback == "no room"
+
+
 def rewriting(recorder: Recorder, rewritten) -> GraphCache:
     """A cache that may record `rewritten` for one image and has nothing else for more."""
     compute = {1: rewritten}

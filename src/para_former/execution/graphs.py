@@ -56,7 +56,7 @@ class GraphCache:
         return self._replays[key](images)
 
     def _fastest(self, images: Tensor, count: int) -> Replay:
-        """The rewritten form recorded, else the plain one recorded, else that one as it is, until `clear`."""
+        """The rewritten form recorded, else the plain one, else that as a plain graph, else as it is; until `clear`."""
 
         def plain(still: Tensor) -> Tensor:
             return self.compute(still, count)
@@ -67,12 +67,13 @@ class GraphCache:
                 expect_same(replay, plain, images)
                 return replay
             except RuntimeError as error:
-                self.fallback = _reason(error)
-        try:
-            return self.record(plain, images)
-        except RuntimeError as error:
-            self.fallback = _reason(error)
-            return plain
+                self.fallback = self.fallback or _reason(error)
+        for record in dict.fromkeys((self.record, record_cuda_graph)):
+            try:
+                return record(plain, images)
+            except RuntimeError as error:
+                self.fallback = self.fallback or _reason(error)
+        return plain
 
     def clear(self) -> None:
         self._replays.clear()
