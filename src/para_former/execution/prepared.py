@@ -51,7 +51,7 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
 
 
 class Prepared(nn.Module):
-    """Made by `prepare`. `fallback`: the first reason why a call was not recorded, compiled or fused as asked, or None."""
+    """Made by `prepare`. `fallback`: the first reason why a call was not recorded, compiled or fused, or None."""
 
     def __init__(self, model: ParaFormer, executor: Executor, dtype: torch.dtype) -> None:
         super().__init__()
