@@ -76,6 +76,19 @@ def test_the_fingerprint_names_the_nearest_among_the_longest_and_is_no_experimen
     assert "Recipe fingerprint" not in text
 
 
+def test_networks_of_one_variant_share_a_row_whatever_their_precision():
+    one, many, again = variant("normed", 50.0), variant("normed", 60.0, layers=24), variant("normed", 51.0)
+    for lines in (many, again):
+        lines[0]["config"] |= {"precision": "bf16"}
+
+    def rows(records):
+        return [line for line in build_markdown(records).split("\n") if line.startswith("| 32 | 4 | 192 ")]
+
+    (shared,) = rows({"a": one, "b": many})
+    assert "50.00 −5.95 [seed 0](a) | 60.00 −11.53 [seed 0](b) | not measured" in shared
+    assert len(rows({"a": one, "b": again})) == 2  # neither hides the other
+
+
 def test_each_data_set_has_a_fingerprint_of_its_own():
     other = variant("normed", 30.0)
     other[0] |= {"dataset": "cifar100"}

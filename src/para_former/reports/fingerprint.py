@@ -46,11 +46,11 @@ def distance(experiment: Experiment) -> float:
 
 
 def fingerprint_table(found: Sequence[Experiment]) -> Table:
-    """One row a variant, ranked."""
+    """One row a variant, ranked; its networks share the row, whatever the precision that each was trained with."""
     labels = [network_label(f"para_former_{m}_{n}", m, n) for m, n in SHAPES]
-    rows = []
+    rows: dict[tuple[str, ...], list[Cell]] = {}
     for experiment in ranked(found):
-        cells = []
+        cells, key = [], (*settings(experiment).values(), str(experiment.epochs))
         for m, n in SHAPES:
             network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
             if network.tested and network.paper_top1:
@@ -59,12 +59,18 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
                 cells.append(replace(accuracy(network), beside=gap, links=links))
             else:
                 cells.append(not_measured())
-        rows.append((*map(Cell, settings(experiment).values()), Cell(str(experiment.epochs)), *cells))
+        begun = rows.get(key, [not_measured()] * len(SHAPES))
+        if any(old.kind != "missing" and new.kind != "missing" for old, new in zip(begun, cells, strict=True)):
+            key = (*key, str(len(rows)))  # measured twice: a row of its own
+            begun = cells
+        rows[key] = [new if old.kind == "missing" else old for old, new in zip(begun, cells, strict=True)]
     printed = paper.trained_from_scratch(found[0].dataset)
     figures = ", ".join(f"{printed[shape]:.2f} with {label}" for shape, label in zip(SHAPES, labels, strict=True))
     caption = (
         f"{title(found[0].dataset)}, test top-1 in %, and beside it the distance to the paper in points ({figures}, "
-        f"after {paper.EPOCHS} epochs). MLP: hidden width over width. RandAugment: its rounds at magnitude 14."
+        f"after {paper.EPOCHS} epochs). MLP: hidden width over width. RandAugment: its rounds at magnitude 14. "
+        "Networks of one row may differ in the precision of their products."
     )
     columns = (*SETTINGS, "Epochs", *labels)
-    return Table(caption, columns, frozenset(columns) - {"Residual", "Schedule"}, tuple(rows))
+    texts = tuple((*map(Cell, key[: len(SETTINGS) + 1]), *cells) for key, cells in rows.items())
+    return Table(caption, columns, frozenset(columns) - {"Residual", "Schedule"}, texts)
