@@ -50,17 +50,13 @@ def gpu() -> list[Point]:
     """
     base = Point(dtype="bfloat16", contenders=("serial", "serial-graph", *OURS))
     networks = [replace(base, depth=depth, pool=pool) for depth, pool in NETWORKS]
-    fused = [
-        replace(network, **TOKENS[tokens], contenders=("prepared-fused",))
-        for tokens in TOKENS
-        for network in networks
-        if network.pool == "cls"
-    ]
 
     def every(width: int, batch: int) -> list[Point]:
         sizes = [{"width": width, "batch": batch, **TOKENS[tokens]} for tokens in TOKENS]
         return [replace(network, **size) for size in sizes for network in networks]
 
+    one_image = every(192, batch=1)
+    fused = [replace(point, contenders=("prepared-fused",)) for point in one_image if point.pool == "cls"]
     one_layer = [replace(base, layers=1, **TOKENS[tokens]) for tokens in TOKENS]
     compiled = [replace(base, **TOKENS[tokens], contenders=("serial-compiled",)) for tokens in TOKENS]
     compiled += [
@@ -68,7 +64,7 @@ def gpu() -> list[Point]:
         for depth, pool, tokens in ((1, "cls", 65), (1, "cls", 197), (1, "mean", 197), (2, "cls", 65))
     ]
     training = replace(base, batch=128, mode="training", contenders=("serial", "stacked", "stacked-compiled"))
-    claimed = [*every(192, batch=1), *fused, *one_layer, *every(192, batch=256)]
+    claimed = [*one_image, *fused, *one_layer, *every(192, batch=256)]
     return merged([*claimed, *every(768, batch=1), training, *every(192, batch=16), *every(768, batch=256), *compiled])
 
 

@@ -44,8 +44,7 @@ def read_out(
 ) -> Float[Tensor, "batch parts width"]:
     """`part` of the first `branches` branches, in parts whose sum is the sum over branches."""
     config, (_, batch, count, width), hidden = part.config, tokens.shape, part.fc1_weight.shape[1]
-    heads, head_width, block = config.heads, width // config.heads, power_of_2(width)
-    rows = _rows(block)
+    heads, head_width, (rows, block) = config.heads, width // config.heads, _tile(width)
     options = {"D": width, "HEADS": heads, "NORMED": config.residual == "normed", "EPSILON": EPSILON, "BLOCK_D": block}
     options |= {"num_warps": WARPS, "maxnreg": REGISTERS}
 
@@ -80,8 +79,7 @@ def classify(
 ) -> Float[Tensor, "batch outputs"]:
     """`merge`, norm and head of the sum of `outputs`; `inputs` is the class token that every branch reads."""
     (batch, parts, width), classes = outputs.shape, config.num_classes
-    block = power_of_2(width)
-    rows = _rows(block)
+    rows, block = _tile(width)
     logits = outputs.new_empty(batch, classes or width)
     scale = 1.0 / branches if config.merge == "mean" else 1.0
     repeated = branches - 1.0 if config.merge == "residual" else 0.0
@@ -98,6 +96,7 @@ def _plain(*tensors: Tensor | None) -> list[Tensor | None]:
     return [tensor if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
-def _rows(block: int) -> int:
-    """Rows of so many numbers in one tile."""
-    return max(1, TILE // block)
+def _tile(width: int) -> tuple[int, int]:
+    """Rows of so many numbers that a program reads at once, and the numbers of each with what fills up its block."""
+    block = power_of_2(width)
+    return max(1, TILE // block), block

@@ -77,10 +77,9 @@ def embed(
         )
         to_tokens = tl.trans(_matrix(weight, d, k, K, d < D, k < K))
         total = tl.dot(pixels.to(tl.float32), to_tokens.to(tl.float32), total, input_precision=PRECISION)
-    place = t[:, None] * D + d[None, :]
-    inside = (t < T)[:, None] & (d < D)[None, :]
-    total += tl.load(positions + place, mask=inside, other=0.0).to(tl.float32)
-    tl.store(tokens + image * T * D + place, total.to(tokens.dtype.element_ty), mask=inside)
+    total += _matrix(positions, t, d, D, t < T, d < D).to(tl.float32)
+    place = (image * T + t)[:, None] * D + d[None, :]
+    tl.store(tokens + place, total.to(tokens.dtype.element_ty), mask=(t < T)[:, None] & (d < D)[None, :])
 
 
 @triton.jit

@@ -110,7 +110,7 @@ class Prepared(nn.Module):
             on_gpu=x.is_cuda,
         )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-        gathered = zip(*(self._gather(x, block) for block in blocks), strict=True)
+        gathered = zip(*(self.last.gather(self._before_last(x, block), block) for block in blocks), strict=True)
         rows = self.last.finish(*(torch.cat(parts) if len(parts) > 1 else parts[0] for parts in gathered))[:, :, None]
         inputs = x[:, :, :1] if self.config.pool == "cls" else x.mean(2, keepdim=True)
         row = merge(rows, inputs, self.config)[:, 0]
@@ -127,22 +127,19 @@ class Prepared(nn.Module):
         try:
             from para_former.execution import fused
 
-            x = fused.embed(self.embed, images)[None]
-            for level in self.inner:
-                x = level(x, slice(count))
+            x = self._before_last(fused.embed(self.embed, images)[None], slice(count))
             outputs = fused.read_out(self.last, x, count)
-            norm, head = (self.norm_weight, self.norm_bias), (None, None)
-            if self.config.num_classes:
-                head = self.head_weight, self.head_bias
+            norm = self.norm_weight, self.norm_bias
+            head = (self.head_weight, self.head_bias) if self.config.num_classes else (None, None)
             return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
         except Exception as error:  # Triton's have no base class below it, and a compiler's are anything
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
-    def _gather(self, x: Tensor, block: slice) -> tuple[Tensor, ...]:
-        """These branches through all their levels, up to where one row per image is left of their tokens."""
+    def _before_last(self, x: Tensor, block: slice) -> Tensor:
+        """The tokens of these branches, as the last level reads them."""
         for level in self.inner:
             x = level(x, block)
-        return self.last.gather(x, block)
+        return x
 
     def _plan(self) -> None:
         """What forms of products are chosen by, as plain numbers: a traced call must find them, not measure them."""
