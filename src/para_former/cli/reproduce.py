@@ -16,7 +16,6 @@ from para_former.errors import InputError, MissingData
 from para_former.records import Record, expect_folder, find_records
 from para_former.reports import paper, write_report
 from para_former.reports.console import print_tables
-from para_former.training.allocator import keep_freed_memory
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
 from para_former.training.recipes import expect_weights, get_recipe
@@ -64,7 +63,6 @@ def run(arguments: list[str], console: Console) -> Record:
     deadline = Deadline(math.inf if options.minutes is None else options.minutes)
     command = f"para-former reproduce {shlex.join(arguments)}".strip()
     runs = _runs(options, console)
-    keep_freed_memory()
     with stoppable(lambda: command):
         left = reproduce(runs, options.output, console, deadline)
     page, markdown = write_report([options.output], options.output)

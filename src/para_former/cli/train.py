@@ -8,7 +8,6 @@ from rich.console import Console
 from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
 from para_former.records import Record, read_records
-from para_former.training.allocator import keep_freed_memory
 from para_former.training.config import TrainConfig
 from para_former.training.loop import train
 from para_former.training.recipes import get_recipe, with_model
@@ -22,7 +21,6 @@ def run(arguments: list[str], console: Console) -> Record:
         begun = not config.resume and (config.folder() / RECORD_FILE).exists()
         return f"para-former train {shlex.join([*arguments, *(['--resume'] if begun else [])])}"
 
-    keep_freed_memory()
     with stoppable(command):
         folder = train(config, console)
     console.print(f"run in {folder}; see it by: para-former report {folder}")
