@@ -1,5 +1,6 @@
 """Any folder of pictures is a data set, divided or not; errors name the class or picture, odd formats are read too."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,8 @@ def test_only_pictures_count_at_any_depth_and_hidden_ones_do_not(whole):
     (whole / "cat" / "readme.txt").write_text("text")
     (whole / "cat" / ".hidden.png").write_text("text")
     (whole / ".cache").mkdir()
+    (whole / "cat" / ".thumbnails" / "small").mkdir(parents=True)
+    shutil.copy(whole / "cat" / "01.png", whole / "cat" / ".thumbnails" / "small" / "01.png")
     (whole / "cat" / "deep" / "er").mkdir(parents=True)
     (whole / "cat" / "00.png").rename(whole / "cat" / "deep" / "er" / "UPPER.PNG")
     spec = get_spec(f"folder:{whole}")

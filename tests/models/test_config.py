@@ -1,7 +1,9 @@
 """A configuration is possible or refused when it is made, with the numbers in the message."""
 
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -32,6 +34,15 @@ from para_former import InputError, ModelConfig, ParaFormer
 def test_impossible_configurations_are_refused(fields, message, no_shape_checks):
     with pytest.raises(InputError, match=message):
         ModelConfig(**fields)
+
+
+def test_numbers_of_numpys_are_kept_as_pythons_which_json_knows(no_shape_checks):
+    sides = [np.int64(32), (np.int32(32), np.int64(16))]
+    for side in sides:
+        config = ModelConfig(image_size=side, dropout=np.float32(0.5), mlp_ratio=np.float32(2), drop_path=np.float64(0))
+        fields = json.loads(json.dumps(dataclasses.asdict(config)))
+        assert config == ModelConfig(**fields | {"image_size": config.image_size})
+        assert config.image_shape == (side if isinstance(side, tuple) else (side, side))
 
 
 @given(

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from para_former.models.layers import dropout
+from tests.networks import images_for, small_network
 
 COUNT = 400_000
 
@@ -52,6 +53,13 @@ def test_gradients_pass_where_numbers_do():
 @pytest.mark.parametrize("rate", [1e-9, 1 - 1e-9])
 def test_the_rarest_rates_leave_finite_numbers(rate):
     assert dropout(torch.ones(1000), rate, training=True).isfinite().all()
+
+
+def test_is_traced_into_the_one_graph_of_a_compiled_network(no_shape_checks):
+    model = small_network(layers=4, depth=2, dropout=0.5, attention_dropout=0.5).train()
+    images = images_for(model)
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    assert (compiled(images) - compiled(images)).abs().max() > 1e-3
 
 
 def test_changes_nothing_outside_of_training():

@@ -73,6 +73,10 @@ WRONG_FILES = {
     ),
     "other heads": (of_other_sizes(heads=4), "expected the network's heads 3, found heads 4$"),
     "more blocks": (of_other_sizes(depth=4, layers=4), "expected the network's layers 2, found layers 4$"),
+    "other MLP at the width of a name": (
+        of_other_sizes(width=192, mlp_ratio=2.0),
+        "found width 192, mlp_width 384$",
+    ),
     "other MLP": (of_other_sizes(mlp_ratio=2.0), "expected the network's mlp_width 96, found mlp_width 48$"),
 }
 
@@ -198,7 +202,7 @@ def test_what_is_no_weights_at_all_is_told_in_one_line(tmp_path, name):
 )
 def test_a_name_of_timms_that_does_not_fit_is_told_before_anything_is_fetched(monkeypatch, name, told):
     monkeypatch.setattr(_hub, "hf_hub_download", lambda *_, **__: pytest.fail("fetched"))
-    assert told in refusal(f"timm:{name}", small_config(**HUB_SIZES, image_size=32))
+    assert told in refusal(f"timm:{name}", small_config(**HUB_SIZES | {"mlp_ratio": 4.0}, image_size=32))
 
 
 def test_a_hub_that_is_away_is_told_in_one_line(monkeypatch):

@@ -52,6 +52,20 @@ def test_the_last_two_are_kept_and_the_newest_is_read(tmp_path):
     assert load(tmp_path) == (None, [])
 
 
+def test_a_write_that_fails_leaves_the_one_before_a_broken_one_alone(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, STATE, 1)
+    save_checkpoint(tmp_path, STATE, 2)
+    (tmp_path / CHECKPOINT_FILE).write_bytes(b"broken")
+
+    def fail(*_, **__):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr("para_former.training.checkpoint.write_tensors", fail)
+        save_checkpoint(tmp_path, STATE, 2)
+    assert_loads(tmp_path, 1)
+
+
 @pytest.mark.parametrize("share", [0.0, 1e-3, 0.5, 0.999])
 def test_a_truncated_file_gives_way_to_the_one_before_in_one_line(tmp_path, share):
     save_checkpoint(tmp_path, STATE, 1)
@@ -99,7 +113,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(tmp_path, STATE, 2)
     assert_loads(tmp_path, 1)
-    assert [path.name for path in tmp_path.iterdir()] == [PREVIOUS_FILE]
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
 
 
 def test_a_broken_file_is_an_input_error_for_those_who_read_it_alone(tmp_path):

@@ -7,7 +7,6 @@ half the time of a step of Para-F-2-24 in batches of 250. `docs/training.md` has
 import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and numbers of malloc.h
-LARGEST_FREE = 2**31 - 1  # bytes that may lie free before some go back: the most that mallopt takes
 
 
 def keep_freed_memory() -> None:
@@ -17,4 +16,4 @@ def keep_freed_memory() -> None:
     except (OSError, AttributeError):
         return
     mallopt(M_MMAP_MAX, 0)  # rather than a larger block to begin with: older versions take 32 MB at most
-    mallopt(M_TRIM_THRESHOLD, LARGEST_FREE)
+    mallopt(M_TRIM_THRESHOLD, -1)  # however much lies free, none goes back

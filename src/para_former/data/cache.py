@@ -118,7 +118,7 @@ def load_dataset(
 
 def _divide(total: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Sorted (validation, train) rows of ``total``."""
-    count = round(fraction * total) if 0 < fraction < 1 else 0
+    count = max(1, round(fraction * total)) if 0 < fraction < 1 else 0
     if not 0 < count < total:
         raise InputError(f"validation fraction {fraction}: expected between 0 and 1, at least 1 of {total} images each")
     order = np.random.RandomState(seed).permutation(total)  # RandomState, since numpy promises never to change it

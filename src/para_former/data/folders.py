@@ -51,7 +51,7 @@ def folder_spec(name: str, image_size: int = 224) -> DatasetSpec:
 def list_folder(name: str) -> PictureFolder:
     """What ``folder:PATH`` holds. Every class must have pictures in both splits; ``InputError`` names those without.
 
-    Pictures are files with one of ``EXTENSIONS``, at any depth; hidden ones are passed over.
+    Pictures are files with one of ``EXTENSIONS``, at any depth; hidden ones and hidden folders are passed over.
     """
     path = Path(name.removeprefix(PREFIX)).expanduser()
     if not path.is_dir():
@@ -96,8 +96,11 @@ def is_picture(file: str | Path) -> bool:
 def _pictures(path: Path, classes: Sequence[str]) -> Files:
     """Sorted by class, then by path."""
 
+    def counts(file: str) -> bool:
+        return is_picture(file) and not any(part.startswith(".") for part in Path(file).relative_to(path).parts)
+
     labels = {name: label for label, name in enumerate(classes)}
-    return make_dataset(path, labels, is_valid_file=is_picture, allow_empty=True)
+    return make_dataset(path, labels, is_valid_file=counts, allow_empty=True)
 
 
 def _check_occurring(path: Path, classes: Sequence[str], files: Files) -> None:

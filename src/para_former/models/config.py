@@ -64,6 +64,7 @@ class ModelConfig:
         sides = self.image_size
         counted = len(sides) == 2 and all(map(_whole, sides)) if isinstance(sides, tuple) else _whole(sides)
         _expect(counted, "image_size", "a whole number, or (height, width)", self.image_size)
+        object.__setattr__(self, "image_size", tuple(map(int, sides)) if isinstance(sides, tuple) else int(sides))
         _expect(self.layers % self.depth == 0, "layers", f"a multiple of depth {self.depth}", self.layers)
         _expect(self.width % self.heads == 0, "width", f"a multiple of heads {self.heads}", self.width)
         for side in self.image_shape:
@@ -74,8 +75,10 @@ class ModelConfig:
             _expect(halved, "patch_size", "a power of two above 1 with stem 'conv'", self.patch_size)
         enough = 0 < self.mlp_ratio < math.inf and self.mlp_width >= 1
         _expect(enough, "mlp_ratio", "a finite number, large enough for one hidden unit", self.mlp_ratio)
+        object.__setattr__(self, "mlp_ratio", float(self.mlp_ratio))
         for name in ("dropout", "attention_dropout", "drop_path", "head_dropout"):
             _expect(0 <= getattr(self, name) < 1, name, "a probability in [0, 1)", getattr(self, name))
+            object.__setattr__(self, name, float(getattr(self, name)))
         for name, choices in (("stem", Stem), ("pool", Pool), ("merge", Merge), ("residual", Residual)):
             expected = choices.__args__
             _expect(getattr(self, name) in expected, name, f"one of {', '.join(expected)}", getattr(self, name))

@@ -1,12 +1,12 @@
 """From an image to tokens: stem, class token, learned positions. All branches share it: no branch axis here."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
+from para_former.models.layers import dropout
 from para_former.models.stem import STEMS
 
 
@@ -31,7 +31,7 @@ class Embedding(nn.Module):
         x = self.proj(images)
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
-        return F.dropout(x + self.pos_embed, self.config.dropout, self.training)
+        return dropout(x + self.pos_embed, self.config.dropout, self.training)
 
     def class_row(self) -> Float[Tensor, "1 1 width"]:
         """The class token as it enters every branch, cls + pos[0]: the same for every image."""

@@ -78,7 +78,7 @@ def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """
     if not training or rate == 0 or x.device.type != "cpu":
         return F.dropout(x, rate, training)
-    drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+    drawn = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 4),), device=x.device).view(torch.int16)
     dropped = min(round(rate * 2**16), 2**16 - 1)
     kept = drawn[: x.numel()].view(x.shape) >= dropped - 2**15
     return x * kept.to(x.dtype) * (2**16 / (2**16 - dropped))

@@ -190,10 +190,14 @@ def _expect_fit(sizes: Mapping[str, object], config: ModelConfig) -> None:
 def _hint(sizes: Mapping[str, object], wanted: Mapping[str, object], config: ModelConfig) -> str:
     """The name of a network that the weights fit, where another name is all that it takes."""
     size = next((size for size, (width, _) in SIZES.items() if width == sizes["width"]), None)
-    if size is None or not wanted.keys() <= {"depth", "layers", "width", "heads", "mlp_width"}:
+    if size is None:
         return ""
     layers = sizes["layers"]
     depth = sizes.get("depth", config.depth if layers % config.depth == 0 else layers)
+    heads = SIZES[size][1] if "width" in wanted else config.heads
+    hinted = replace(config, depth=depth, layers=layers, width=sizes["width"], heads=heads)
+    if any(getattr(hinted, name) != value for name, value in sizes.items()):
+        return ""
     return f"; para_former_{'' if size == 'tiny' else f'{size}_'}{depth}_{layers} would fit"
 
 

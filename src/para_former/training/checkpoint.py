@@ -17,15 +17,20 @@ from para_former.errors import InputError
 from para_former.models.saving import read_tensors, write_tensors
 
 CHECKPOINT_FILE, PREVIOUS_FILE = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+NEXT_FILE = "checkpoint.next.safetensors"
 
 
 def save_checkpoint(folder: Path, state: dict[str, Tensor], epoch: int) -> None:
-    """Write the state after `epoch` whole epochs; what was the last checkpoint becomes the previous one."""
+    """Write the state after `epoch` whole epochs; what was the last checkpoint becomes the previous one.
+
+    Only once the new one is whole: the last one may be broken and the previous one all there is.
+    """
     state = {**state, "epoch": torch.tensor(epoch)}
     current = folder / CHECKPOINT_FILE
+    write_tensors(folder / NEXT_FILE, state, metadata={"sha256": checksum(state)})
     if current.exists():
         os.replace(current, folder / PREVIOUS_FILE)
-    write_tensors(current, state, metadata={"sha256": checksum(state)})
+    os.replace(folder / NEXT_FILE, current)
 
 
 def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str, Tensor], int] | None:
@@ -46,7 +51,7 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str
 
 def remove_checkpoints(folder: Path) -> None:
     """What a finished run no longer needs."""
-    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE, NEXT_FILE):
         (folder / name).unlink(missing_ok=True)
 
 
