@@ -24,6 +24,7 @@ from para_former.records import (
     remove_leftovers,
     write_atomically,
     write_records,
+    write_together,
 )
 
 values = st.recursive(
@@ -114,6 +115,37 @@ def test_a_write_replaces_the_old_file_and_leaves_nothing_else(tmp_path):
         write_atomically(path, content)
         assert path.read_bytes() == content
     assert [file.name for file in path.parent.iterdir()] == ["record.jsonl"]
+
+
+def test_several_files_are_all_replaced_or_none(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_together({first: b"old", second: b"old"})
+    flushed = []
+
+    def fail(descriptor):
+        flushed.append(descriptor)
+        if len(flushed) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left on device: .*second"):
+        patch.setattr(records.os, "fsync", fail)
+        write_together({first: b"new", second: b"new"})
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["first", "second"]
+    assert first.read_bytes() == second.read_bytes() == b"old"
+    write_together({first: b"new", second: b"new"})
+    assert first.read_bytes() == second.read_bytes() == b"new"
+
+
+def test_a_link_stays_one_and_a_pipe_is_written_to(tmp_path):
+    link, target, pipe = (tmp_path / name for name in ("link", "target", "pipe"))
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        write_atomically(pipe, b"new")
+        assert reader.communicate()[0] == b"new"
+    assert pipe.is_fifo()
 
 
 def test_a_reader_keeps_the_whole_old_file_while_it_is_replaced(tmp_path):

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -244,6 +245,16 @@ def test_no_warning_or_log_line_comes_before_the_error_of_a_real_process(tmp_pat
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
     assert result.stderr.startswith("para-former evaluate: nowhere: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "--json"]])
+def test_an_output_that_takes_nothing_is_told_in_one_line(tmp_path, arguments):
+    command = [sys.executable, "-m", "para_former.cli", *arguments]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert result.stderr.endswith("para-former standard output: No space left on device\n")
 
 
 def test_a_failed_command_prints_no_json(run):

@@ -137,6 +137,10 @@ def test_an_archive_put_there_by_hand_is_unpacked(tiny, arrays, archive, tmp_pat
     np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
 
 
+def test_parquet_files_that_are_there_need_no_official_ones(tiny, parquet_root, no_network):
+    assert download(tiny, parquet_root).layout == "parquet"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torchvision leaves the answer open
 def test_a_file_that_the_server_lacks(server, tiny, archive, tmp_path, monkeypatch):
     tiny = serve(server, tiny, archive, monkeypatch)
@@ -150,6 +154,7 @@ def test_a_server_that_is_away(name, tmp_path, no_network):
     spec = SPECS[name]
     places = [f"{url} as {tmp_path / name / path}" for path, url in spec.archives.items()]
     refused(spec.title, "its server is away", "by hand, get", *places, spec=spec, data_root=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_root_comes_from_the_environment(monkeypatch, tmp_path, no_network):

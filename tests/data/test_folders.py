@@ -134,9 +134,32 @@ def test_fewer_than_two_classes(tmp_path, count):
 
 def test_train_without_test(divided):
     (divided / "test").rename(divided / "val")
+    refused(divided, "expected train and test", "found train, val")
+    shutil.rmtree(divided / "val")
     refused(divided, "expected train and test", "found train alone")
     (divided / "train").rename(divided / "test")
     refused(divided, "found test alone")
+
+
+def test_splits_of_other_names_are_no_classes(divided):
+    for name in ("train", "test"):
+        (divided / name).rename(divided / name.title())
+    refused(divided, "expected train and test", "found Test, Train")
+
+
+def test_another_name_or_size_of_a_picture_is_another_division(whole):
+    division = load_dataset(f"folder:{whole}", image_size=4).split_hash
+    (whole / "dog" / "00.png").touch()
+    assert load_dataset(f"folder:{whole}", image_size=4).split_hash == division
+    (whole / "dog" / "00.png").rename(whole / "dog" / "zz.png")
+    assert load_dataset(f"folder:{whole}", image_size=4).split_hash != division
+
+
+def test_a_link_that_leads_nowhere_is_a_picture_that_cannot_be_read(whole):
+    (whole / "dog" / "zz.png").symlink_to(whole / "nowhere.png")
+    refused(whole, "zz.png", image_size=4)
+    data = load_dataset(f"folder:{whole}", image_size=4, skip_corrupt=True)
+    assert data.skipped == (str(Path("dog") / "zz.png"),)
 
 
 def test_a_class_may_be_called_train(tmp_path):

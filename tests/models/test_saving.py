@@ -28,6 +28,27 @@ def test_a_compiled_network_is_saved_under_its_own_names(tmp_path, no_shape_chec
     assert torch.equal(pf.load(tmp_path)(images_for(model)), model(images_for(model)))
 
 
+def test_a_head_that_the_configuration_does_not_describe_is_refused_and_nothing_written(tmp_path):
+    model = small_network(torch.float32)
+    model.head = torch.nn.Linear(24, 37)
+    with pytest.raises(pf.InputError, match=r"model: .*'head.bias': expected shape \[5\], found \[37\]"):
+        pf.save(model, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_room_leaves_the_network_that_was_there(tmp_path, monkeypatch):
+    before, after = small_network(torch.float32), small_network(torch.float32, layers=3)
+    pf.save(before, tmp_path)
+
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr("os.fsync", fail)
+        pf.save(after, tmp_path)
+    assert pf.load(tmp_path).config == before.config
+
+
 def test_a_configuration_from_before_there_were_stems_is_one_with_patches(tmp_path):
     model = small_network(torch.float32)
     pf.save(model, tmp_path)

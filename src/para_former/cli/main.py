@@ -5,6 +5,7 @@
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -82,5 +83,11 @@ def _fail(name: str, message: str, code: int) -> int:
 
 
 def entry_point() -> None:
-    """What the installed script calls."""
-    sys.exit(main(sys.argv[1:]))
+    """What the installed script calls. A reader that has gone, or an output with no room, ends it in one line."""
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries to flush once more
+        code = _fail("standard output", str(error.strerror), 1)
+    sys.exit(code)

@@ -66,7 +66,7 @@ class Dataset:
     test: Split
     split_hash: str
     """Names the division of train: first 16 hex digits of sha256 over the validation indices (little-endian int64),
-    and behind them those of train where these are not all the others."""
+    behind them those of train where these are not all the others, and of a folder the names and sizes of its files."""
     skipped: tuple[str, ...] = ()
     """Names of the pictures that could not be read and were left out, those of train first."""
 
@@ -111,9 +111,16 @@ def load_dataset(
         train=split(train, train_rows),
         validation=split(train, validation_rows),
         test=split(test, np.arange(len(test.labels))),
-        split_hash=hashlib.sha256(division.astype("<i8").tobytes()).hexdigest()[:16],
+        split_hash=_split_hash(division, locate(spec, data_root)),
         skipped=train.skipped + test.skipped,
     )
+
+
+def _split_hash(division: np.ndarray, source: Source) -> str:
+    digest = hashlib.sha256(division.astype("<i8").tobytes())
+    if source.layout == "folder":  # rows are numbered by the names, so another name moves pictures between the splits
+        digest.update(json.dumps([(name, size) for name, size, _ in _files(source)]).encode())
+    return digest.hexdigest()[:16]
 
 
 def _divide(total: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,9 +194,11 @@ def _open(folder: Path, spec: DatasetSpec) -> dict[str, Decoded] | None:
 
 def _fingerprint(source: Source, stored_size: int, skip_corrupt: bool) -> str:
     """16 hex digits that change when a file of the source does (its name, size or time of change), or a setting."""
-    files = []
-    for path in source.files:
-        stat = path.stat()
-        files.append((str(path.relative_to(source.folder)), stat.st_size, stat.st_mtime_ns))
-    key = [FORMAT, source.layout, files, stored_size, skip_corrupt]
+    key = [FORMAT, source.layout, _files(source), stored_size, skip_corrupt]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+
+
+def _files(source: Source) -> list[tuple[str, int, int]]:
+    """(name, bytes, time of change) of every file; of a link that leads nowhere those of the link."""
+    stats = ((path, path.stat() if path.exists() else path.lstat()) for path in source.files)
+    return [(str(path.relative_to(source.folder)), stat.st_size, stat.st_mtime_ns) for path, stat in stats]

@@ -6,6 +6,7 @@ stopped. A failure becomes one line that says what to do by hand. Nothing is rea
 
 import os
 import shutil
+from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -25,12 +26,15 @@ from para_former.errors import InputError
 def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str | None = None) -> Source:
     """Fetch ``spec`` into ``<root>/<name>`` and say where it lies; the root as ``locate`` finds it.
 
-    Without ``hub_id`` these are the official files, each compared with its checksum and unpacked. An archive put there
-    by hand is unpacked too. With ``hub_id`` ("owner/name") they are the parquet files of that repository of the hub.
+    Without ``hub_id`` these are the official files, each compared with its checksum and unpacked, and nothing where
+    parquet files are. An archive put there by hand is unpacked too. With ``hub_id`` ("owner/name") they are the
+    parquet files of that repository of the hub.
     """
     if not spec.torchvision_class:
         raise InputError(f"{spec.title}: nothing to download for this data set")
     folder = root_folder(data_root) / spec.name
+    if not hub_id and any(folder.glob("*.parquet")):
+        return locate(spec, data_root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if hub_id:
@@ -39,6 +43,9 @@ def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str
             _official(spec, folder)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to download {spec.title} into, found: {error}") from error
+    finally:
+        with suppress(OSError):  # it holds what was fetched
+            folder.rmdir()
     return locate(spec, data_root)
 
 
@@ -67,7 +74,6 @@ def _is_whole(spec: DatasetSpec, folder: Path) -> bool:
 def _fetch(url: str, path: Path) -> None:
     """The file at ``url`` as ``path``, from where an earlier try broke off if the server can."""
     part = path.with_name(f"{path.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
     done = part.stat().st_size if part.exists() else 0
     try:
         answer = urlopen(Request(url, headers={"Range": f"bytes={done}-"} if done else {}), timeout=60)
@@ -82,6 +88,7 @@ def _fetch(url: str, path: Path) -> None:
         done = done if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = int(answer.headers["Content-Length"])
         bar = {"description": path.name, "console": console, "transient": True, "disable": not console.is_terminal}
+        part.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "ab" if done else "wb") as file, wrap_file(answer, length, **bar) as body:
             shutil.copyfileobj(body, file)
     if part.stat().st_size != done + length:

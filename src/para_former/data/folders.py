@@ -18,6 +18,7 @@ from para_former.errors import InputError, MissingData
 
 PREFIX = "folder:"
 EXTENSIONS = (*IMG_EXTENSIONS, ".gif", ".jp2", ".avif")
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # what is no name of a class
 TEST_SHARE = 0.2
 SPLIT_SEED = 0
 Files = list[tuple[str, int]]
@@ -57,6 +58,9 @@ def list_folder(name: str) -> PictureFolder:
     if not path.is_dir():
         raise MissingData(f"{path}: expected a folder of pictures, found no such folder")
     halves = [half for half in ("train", "test") if (path / half).is_dir()]
+    names = _folders(path)
+    if len(halves) < 2 <= len(names) and {name.lower() for name in names} <= SPLITS:
+        raise InputError(f"{path}: expected train and test, or a folder for each class, found {', '.join(names)}")
     divided = len(halves) == 2
     if len(halves) == 1 and _folders(path / halves[0]):  # else it is a class of that name
         raise InputError(f"{path}: expected train and test, or a folder for each class, found {halves[0]} alone")

@@ -1,6 +1,6 @@
 """A network as a folder: `model.safetensors` (weights) beside `config.json` (its `ModelConfig`). No pickles.
 
-Both files are written beside and renamed; the weights come last, so a folder with weights is whole.
+Both files are written beside before either is renamed, so a folder holds one network whole, the new one or the old.
 """
 
 import json
@@ -16,17 +16,23 @@ from torch import Tensor, nn
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
 from para_former.models.para_former import ParaFormer, expect_para_former
-from para_former.records import expect_folder, write_atomically
+from para_former.records import expect_folder, write_atomically, write_together
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 
 def save(model: ParaFormer, folder: str | Path) -> None:
-    """Write `model` to `folder`, made if it does not exist. Errors: InputError for another model."""
+    """Write `model` to `folder`, made if it does not exist.
+
+    Errors: InputError for another model, or one that its configuration no longer describes (a head that was replaced).
+    """
     folder, model = Path(folder), expect_para_former(model)
     expect_folder(folder)
-    write_atomically(folder / CONFIG_FILE, (json.dumps(asdict(model.config), indent=2) + "\n").encode())
-    write_tensors(folder / WEIGHTS_FILE, model.state_dict())
+    with torch.device("meta"):
+        described = ParaFormer(model.config)
+    _expect_tensors(described, model.state_dict(), "model: not what its configuration describes")
+    config = (json.dumps(asdict(model.config), indent=2) + "\n").encode()
+    write_together({folder / CONFIG_FILE: config, folder / WEIGHTS_FILE: _packed(model.state_dict())})
 
 
 def load(folder: str | Path) -> ParaFormer:
@@ -42,7 +48,9 @@ def load(folder: str | Path) -> ParaFormer:
         )
         config = ModelConfig(**fields)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{folder}: no {CONFIG_FILE} there; expected a folder that a run or pf.save wrote") from None
+        raise InputError(
+            f"{folder}: no {CONFIG_FILE} there; expected a folder that pf.save or a finished run wrote"
+        ) from None
     except OSError as error:
         raise InputError(f"{folder / CONFIG_FILE}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -56,18 +64,25 @@ def load(folder: str | Path) -> ParaFormer:
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
     """Put `weights` into `model`: the same names and shapes, or an error that names the first that differs."""
+    _expect_tensors(model, weights, str(source))
+    model.load_state_dict(weights)
+
+
+def _expect_tensors(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     expected = model.state_dict()
     for name in sorted(expected.keys() | weights.keys()):
         wanted, found = (list(side[name].shape) if name in side else "none" for side in (expected, weights))
         if wanted != found:
             raise InputError(f"{source}: tensor {name!r}: expected shape {wanted}, found {found}")
-    model.load_state_dict(weights)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """A safetensors file, written beside and renamed."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save_tensors(tensors, metadata))
+    write_atomically(path, _packed(tensors, metadata))
+
+
+def _packed(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    return save_tensors({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, metadata)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -55,7 +55,7 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     The text goes to `report.md` beside the page when `markdown` is left out. Links to records are relative.
     """
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
-    if not any(files.values()):
+    if not any("kind" in record for records in files.values() for record in records):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
     expect_folder(output)
     if markdown:
