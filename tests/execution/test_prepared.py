@@ -210,5 +210,9 @@ def test_bad_arguments_name_what_was_expected(no_shape_checks):
     prepared = pf.prepare(model)
     with pytest.raises(pf.InputError, match="branches: expected 1 to 6, found 7"):
         prepared(images_for(model), branches=7)
+    for head in (torch.nn.Sequential(model.head), torch.nn.Linear(24, 5, bias=False)):
+        model.head = head
+        with pytest.raises(pf.InputError, match=f"head: expected one linear map .*, found {type(head).__name__}"):
+            pf.prepare(model)
     with pytest.raises(pf.InputError, match="images: expected"):
         prepared(torch.zeros(1, 3, 9, 9, dtype=torch.float64))

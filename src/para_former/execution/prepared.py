@@ -35,10 +35,13 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     minute per batch size; "fused" records kernels of our own for up to eight images and a class token; "auto" takes
     blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of
     weights and products, the model's own when None; the sum over branches, the last norm, the head and the logits are
-    float32 at least. Errors: InputError for another model, an unknown executor or dtype, and for "fused" with a mean
-    read-out or float64.
+    float32 at least. Errors: InputError for another model or head, an unknown executor or dtype, and for "fused" with a
+    mean read-out or float64.
     """
     model = expect_para_former(model)
+    linear = isinstance(model.head, nn.Linear) and model.head.bias is not None
+    if not (linear or isinstance(model.head, nn.Identity)):
+        raise InputError(f"head: expected one linear map with a bias, or none, found {type(model.head).__name__}")
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
     dtype = dtype or model.embed.pos_embed.dtype
