@@ -92,6 +92,10 @@ def test_other_images_than_those_trained_on_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"pictures: expected the images .* found others: classes \['a', 'b'\] in its"):
         dataset_of(line, None)
     (tmp_path / "pictures" / "c").rename(tmp_path / "pictures" / "b")
+    (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "a" / "zz.png")
+    with pytest.raises(InputError, match="found others: hash [0-9a-f]+ in its record, [0-9a-f]+ here"):
+        dataset_of(line, None)
+    (tmp_path / "pictures" / "a" / "zz.png").rename(tmp_path / "pictures" / "a" / "0.png")
     Image.new("L", (8, 8)).save(tmp_path / "pictures" / "a" / "new.png")
     with pytest.raises(InputError, match="found others: (train|test) [0-9]+ in its record, [0-9]+ here"):
         train_quietly(replace(config, resume=True))

@@ -209,7 +209,8 @@ def load_data(config: TrainConfig) -> Dataset:
 def dataset_of(line: Record, data_root: Path | None) -> Dataset:
     """The data set that the run with this first line was trained on, with the same splits and the same inputs.
 
-    InputError where other classes or numbers of images are found, or another division into splits.
+    InputError where other classes or numbers of images are found, another division into splits, or a folder's files
+    under other names.
     """
     settings = line["config"]
     dataset = load_dataset(
@@ -219,8 +220,8 @@ def dataset_of(line: Record, data_root: Path | None) -> Dataset:
         skip_corrupt=settings["skip_corrupt"],
         train_images=settings.get("train_images"),  # records of before there was a choice lack it
     )
-    wanted = {**line["split"], "classes": list(line["spec"]["classes"])}
-    found = {**_split(dataset), "classes": list(dataset.spec.classes)}
+    wanted = {"classes": list(line["spec"]["classes"]), **line["split"]}
+    found = {"classes": list(dataset.spec.classes), **_split(dataset)}
     if other := next((name for name in found if found[name] != wanted.get(name, found[name])), None):
         said = f"{other} {_short(wanted[other])} in its record, {_short(found[other])} here"
         raise InputError(f"{dataset.spec.title}: expected the images that the run was trained on, found others: {said}")
