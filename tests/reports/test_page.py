@@ -166,6 +166,11 @@ def test_no_record_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         write_report([tmp_path / "missing"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "data.jsonl").write_text('{"text": "hello"}\n')
+    with pytest.raises(InputError, match="foreign: expected at least one record"):
+        write_report([tmp_path / "foreign"], tmp_path / "foreign")
+    assert [path.name for path in (tmp_path / "foreign").iterdir()] == ["data.jsonl"]
 
 
 def test_a_file_in_place_of_the_output_folder_is_refused(tmp_path):
