@@ -87,7 +87,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Several files as ``write_atomically`` writes one; none is renamed before all are on the disk."""
-    written: dict[Path, Path] = {}
+    written: dict[Path, tuple[Path, Path]] = {}
     try:
         for path, content in contents.items():
             target = Path(os.path.realpath(path))
@@ -95,17 +95,18 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             if target.exists() and not target.is_file():
                 target.write_bytes(content)
                 continue
-            written[target] = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            with open(written[target], "wb") as file:
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            written[path] = temporary, target
+            with open(temporary, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        for target, temporary in written.items():
-            os.replace(temporary, target)
+        for path in written:
+            os.replace(*written[path])
     except OSError as error:  # a full disk does not say which file had no room
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        for temporary in written.values():
+        for temporary, _ in written.values():
             temporary.unlink(missing_ok=True)
 
 

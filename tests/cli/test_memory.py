@@ -1,3 +1,5 @@
+"""What a step frees serves the next one, whatever its size."""
+
 import platform
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""Dropout is what PyTorch's is, though four numbers share their random bits on a CPU."""
+
 import pytest
 import torch
 from hypothesis import given
@@ -64,5 +66,5 @@ def test_is_traced_into_the_one_graph_of_a_compiled_network(no_shape_checks):
 
 def test_changes_nothing_outside_of_training():
     x = torch.randn(10)
-    assert dropout(x, 0.5, training=False) is x or torch.equal(dropout(x, 0.5, training=False), x)
+    assert torch.equal(dropout(x, 0.5, training=False), x)
     assert torch.equal(dropout(x, 0.0, training=True), x)

@@ -24,6 +24,7 @@ from para_former.errors import InputError
 
 FORMAT = 2  # of the cache folder; another number makes every older cache stale
 OFFICIAL_SPLITS = ("train", "test")
+Files = list[tuple[str, int, int]]  # name below the source's folder, bytes, time of change in ns
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,10 @@ def load_dataset(
     than train has, a cache folder that cannot be written.
     """
     spec = get_spec(name, image_size)
-    decoded = _cached(spec, data_root, cache_dir, skip_corrupt)
+    source = locate(spec, data_root)
+    files = _files(source)
+    fingerprint = _fingerprint(source.layout, files, spec.stored_size, skip_corrupt)
+    decoded = _cached(spec, fingerprint, data_root, cache_dir, skip_corrupt)
     train, test = (decoded[split] for split in OFFICIAL_SPLITS)
     validation_rows, train_rows = _divide(len(train.labels), validation_fraction, split_seed)
     division = validation_rows
@@ -111,15 +115,16 @@ def load_dataset(
         train=split(train, train_rows),
         validation=split(train, validation_rows),
         test=split(test, np.arange(len(test.labels))),
-        split_hash=_split_hash(division, locate(spec, data_root)),
+        split_hash=_split_hash(division, files if source.layout == "folder" else []),
         skipped=train.skipped + test.skipped,
     )
 
 
-def _split_hash(division: np.ndarray, source: Source) -> str:
+def _split_hash(division: np.ndarray, files: Files) -> str:
+    """With the files of a folder: rows are numbered by their names, so another name moves pictures between splits."""
     digest = hashlib.sha256(division.astype("<i8").tobytes())
-    if source.layout == "folder":  # rows are numbered by the names, so another name moves pictures between the splits
-        digest.update(json.dumps([(name, size) for name, size, _ in _files(source)]).encode())
+    if files:
+        digest.update(json.dumps([(name, size) for name, size, _ in files]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -133,11 +138,14 @@ def _divide(total: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def _cached(
-    spec: DatasetSpec, data_root: str | Path | None, cache_dir: str | Path | None, skip_corrupt: bool
+    spec: DatasetSpec,
+    fingerprint: str,
+    data_root: str | Path | None,
+    cache_dir: str | Path | None,
+    skip_corrupt: bool,
 ) -> dict[str, Decoded]:
     """The official splits, memory-mapped; decoded first where there is no valid cache of these very files."""
     cache = Path(cache_dir or os.environ.get("PARA_FORMER_CACHE") or Path.home() / ".cache" / "para_former")
-    fingerprint = _fingerprint(locate(spec, data_root), spec.stored_size, skip_corrupt)
     folder = cache / f"{Path(spec.name).name.replace(':', '-')}-{fingerprint}"
     if decoded := _open(folder, spec):
         return decoded
@@ -192,13 +200,19 @@ def _open(folder: Path, spec: DatasetSpec) -> dict[str, Decoded] | None:
     return decoded
 
 
-def _fingerprint(source: Source, stored_size: int, skip_corrupt: bool) -> str:
+def _fingerprint(layout: str, files: Files, stored_size: int, skip_corrupt: bool) -> str:
     """16 hex digits that change when a file of the source does (its name, size or time of change), or a setting."""
-    key = [FORMAT, source.layout, _files(source), stored_size, skip_corrupt]
+    key = [FORMAT, layout, files, stored_size, skip_corrupt]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
 
 
-def _files(source: Source) -> list[tuple[str, int, int]]:
-    """(name, bytes, time of change) of every file; of a link that leads nowhere those of the link."""
-    stats = ((path, path.stat() if path.exists() else path.lstat()) for path in source.files)
-    return [(str(path.relative_to(source.folder)), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+def _files(source: Source) -> Files:
+    """Of a link that leads nowhere the bytes and the time of the link."""
+    files = []
+    for path in source.files:
+        try:
+            stat = path.stat()
+        except OSError:
+            stat = path.lstat()
+        files.append((str(path.relative_to(source.folder)), stat.st_size, stat.st_mtime_ns))
+    return files

@@ -20,7 +20,7 @@ from rich.progress import wrap_file
 from para_former.data.official import open_official
 from para_former.data.sources import Source, locate, root_folder
 from para_former.data.specs import DatasetSpec
-from para_former.errors import InputError
+from para_former.errors import InputError, MissingData
 
 
 def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str | None = None) -> Source:
@@ -33,8 +33,11 @@ def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str
     if not spec.torchvision_class:
         raise InputError(f"{spec.title}: nothing to download for this data set")
     folder = root_folder(data_root) / spec.name
-    if not hub_id and any(folder.glob("*.parquet")):
-        return locate(spec, data_root)
+    if not hub_id:
+        with suppress(MissingData):
+            there = locate(spec, data_root)
+            if there.layout == "parquet" and there.folder.is_relative_to(folder):
+                return there
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if hub_id:

@@ -65,7 +65,7 @@ def list_folder(name: str) -> PictureFolder:
     if len(halves) == 1 and _folders(path / halves[0]):  # else it is a class of that name
         raise InputError(f"{path}: expected train and test, or a folder for each class, found {halves[0]} alone")
     train_folder = path / "train" if divided else path
-    classes = _folders(train_folder)
+    classes = _folders(train_folder) if divided else names
     if len(classes) < 2:
         found = ", ".join(classes) or "none"
         raise InputError(f"{train_folder}: expected a folder of pictures for each of 2 or more classes, found {found}")

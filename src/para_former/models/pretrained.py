@@ -184,17 +184,17 @@ def _expect_fit(sizes: Mapping[str, object], config: ModelConfig) -> None:
         return
     found = {name: sizes[name] for name in wanted}
     expected, found = (", ".join(f"{name} {value}" for name, value in side.items()) for side in (wanted, found))
-    raise InputError(f"expected the network's {expected}, found {found}{_hint(sizes, wanted, config)}")
+    raise InputError(f"expected the network's {expected}, found {found}{_hint(sizes, config)}")
 
 
-def _hint(sizes: Mapping[str, object], wanted: Mapping[str, object], config: ModelConfig) -> str:
+def _hint(sizes: Mapping[str, object], config: ModelConfig) -> str:
     """The name of a network that the weights fit, where another name is all that it takes."""
     size = next((size for size, (width, _) in SIZES.items() if width == sizes["width"]), None)
     if size is None:
         return ""
     layers = sizes["layers"]
     depth = sizes.get("depth", config.depth if layers % config.depth == 0 else layers)
-    heads = SIZES[size][1] if "width" in wanted else config.heads
+    heads = config.heads if sizes["width"] == config.width else SIZES[size][1]
     hinted = replace(config, depth=depth, layers=layers, width=sizes["width"], heads=heads)
     if any(getattr(hinted, name) != value for name, value in sizes.items()):
         return ""
