@@ -133,6 +133,13 @@ def test_a_prepared_network_is_wholly_on_the_device_of_its_model(depth, pool, st
     assert prepared(torch.zeros(3, 3, 8, 8, device="meta")).shape == (3, 5)
 
 
+def test_off_the_cpu_all_branches_are_one_block():
+    prepared, blocks = pf.prepare(small_network(torch.float32, depth=2).to("meta")), []
+    prepared.inner[0].register_forward_hook(lambda _, inputs, __: blocks.append(inputs[1]))
+    prepared(torch.zeros(3, 3, 8, 8, device="meta"))
+    assert blocks == [slice(0, 3)]
+
+
 def test_the_sum_over_branches_is_float32_where_bf16_would_lose_it():
     """256 equal branches: in bf16 a running sum of equal terms stops growing at 256 times the last bit kept."""
     model = small_network(layers=1)
@@ -200,6 +207,18 @@ def test_a_network_from_timms_registry_or_compiled_is_prepared(made, no_shape_ch
     assert largest_error(pf.prepare(model)(images), pf.reference(model, images)) < 1e-5
 
 
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize(
+    ("num_classes", "head"), [(0, torch.nn.Linear(24, 7, dtype=torch.float64)), (5, torch.nn.Identity())]
+)
+def test_a_head_that_was_replaced_is_the_one_that_answers(num_classes, head, pool):
+    model = small_network(num_classes=num_classes, pool=pool)
+    model.head = head
+    images = images_for(model)
+    for found in (pf.prepare(model)(images), pf.reference(model, images)):
+        assert found.shape == model(images).shape and largest_error(found, model(images)) < 1e-10
+
+
 def test_bad_arguments_name_what_was_expected(no_shape_checks):
     model = small_network()
     executors = "auto, loop, batched, graphed, compiled, fused"
@@ -214,5 +233,7 @@ def test_bad_arguments_name_what_was_expected(no_shape_checks):
         model.head = head
         with pytest.raises(pf.InputError, match=f"head: expected one linear map .*, found {type(head).__name__}"):
             pf.prepare(model)
+        with pytest.raises(pf.InputError, match="head: expected one linear map"):
+            pf.reference(model, images_for(model))
     with pytest.raises(pf.InputError, match="images: expected"):
         prepared(torch.zeros(1, 3, 9, 9, dtype=torch.float64))

@@ -43,6 +43,7 @@ def test_numbers_of_numpys_are_kept_as_pythons_which_json_knows(no_shape_checks)
         fields = json.loads(json.dumps(dataclasses.asdict(config)))
         assert config == ModelConfig(**fields | {"image_size": config.image_size})
         assert config.image_shape == (side if isinstance(side, tuple) else (side, side))
+    assert ModelConfig(image_size=[32, 64]) == ModelConfig(image_size=(32, 64))  # as JSON has it
 
 
 @given(

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from para_former import theory
+from para_former.errors import InputError
 from para_former.models import select_branches
 from para_former.theory.contributions import effective_rank, linear_cka
 from tests.networks import images_for, small_network
@@ -36,6 +37,21 @@ def test_logit_shares_add_up(pool, merge):
     form = theory.decompose(model, images)
     shares = form.logit_shares(form.branches())
     torch.testing.assert_close(outputs.logit_shares(), shares, rtol=0, atol=1e-10)
+
+
+def test_without_a_head_the_shares_are_those_of_the_read_out():
+    model = small_network(num_classes=0)
+    images = images_for(model)
+    outputs = theory.branch_outputs(model, [(images, torch.zeros(len(images), dtype=torch.int64))])
+    torch.testing.assert_close(outputs.logit_shares().sum(0) + model.norm.bias, model(images), rtol=0, atol=1e-10)
+
+
+def test_a_network_in_training_is_refused_and_left_as_it_is():
+    model = small_network(stem="conv").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(InputError, match="model: expected a network in evaluation mode"):
+        outputs_of(model)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 def test_the_study_counts_errors_and_orders_branches():

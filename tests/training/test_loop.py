@@ -16,9 +16,11 @@ from para_former.evaluation import classify
 from para_former.models.saving import read_tensors
 from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
+from para_former.training.datasets import dataset_of
 from para_former.training.deadline import Deadline
+from para_former.training.device import expect_sound_compiler, pick_device
 from para_former.training.optim import learning_rate
-from para_former.training.run import dataset_of, expect_sound_compiler, pick_device, run_line
+from para_former.training.run import run_line
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 FILES = {"config.json", "model.safetensors", "record.jsonl"}

@@ -17,8 +17,9 @@ from para_former.models import ModelConfig
 from para_former.models.pretrained import read_pretrained
 from para_former.records import read_records, write_records
 from para_former.training import loop
+from para_former.training.datasets import dataset_of
 from para_former.training.recipes import get_recipe
-from para_former.training.run import dataset_of, run_line
+from para_former.training.run import run_line
 from tests.models.published import noisy_vit, write_google
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 

@@ -71,8 +71,6 @@ def predicted_beside_measured(records: Iterable[Record], constants: DeviceConsta
         if (record["device"], record["dtype"]) != (constants.kind, constants.dtype):
             continue
         sizes = {name: record[name] for name in CONFIG_FIELDS}
-        if isinstance(sizes["image_size"], list):  # JSON has no tuples
-            sizes["image_size"] = tuple(sizes["image_size"])
         config = ModelConfig(**sizes)
         for contender in record["contenders"]:
             if contender["name"] not in PREDICTED[constants.kind]:

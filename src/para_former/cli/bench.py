@@ -16,7 +16,7 @@ from para_former.cli.stopping import stoppable
 from para_former.errors import InputError
 from para_former.records import Record, expect_folder
 from para_former.reports import write_report
-from para_former.training.run import pick_device
+from para_former.training.device import pick_device
 
 OURS = ("prepared", "stacked")  # a line shows the first of them that was measured
 ROW = "{:<8}{:<6}{:<11}{:<10}{:>6}{:>6}{:>7}{:>18} {:>18}  {:<26}{:>8}"

@@ -13,8 +13,10 @@ from para_former.data import DeviceSplit, evaluation_batches
 from para_former.evaluation import classify
 from para_former.models import load
 from para_former.records import Record, append_record, environment
+from para_former.training.datasets import dataset_of
+from para_former.training.device import pick_device
 from para_former.training.loop import EVALUATION_BATCH
-from para_former.training.run import EVALUATIONS_FILE, dataset_of, pick_device, run_line
+from para_former.training.run import EVALUATIONS_FILE, run_line
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from para_former.data import SPECS, DatasetSpec, locate
 from para_former.errors import InputError
 from para_former.models import model_config
 from para_former.models.naming import SIZES
+from para_former.models.outline import count_parameters, outline
 from para_former.records import Record, environment
 from para_former.reports import paper
-from para_former.training.run import parameters_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def run(arguments: list[str], console: Console) -> Record:
 
 def _network(name: str) -> Record:
     config = model_config(name)
-    counts = {"depth": config.depth, "branches": config.branches, "parameters": parameters_of(config)}
+    counts = {"depth": config.depth, "branches": config.branches, "parameters": count_parameters(outline(config))}
     return {"name": name, **counts}
 
 

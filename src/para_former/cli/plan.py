@@ -15,8 +15,9 @@ from para_former.execution.device import DeviceConstants, read_constants, write_
 from para_former.execution.planner import DEPTHS, MOST_LAYERS, Prediction, check_question, fit, predict
 from para_former.models import ModelConfig
 from para_former.models.config import Pool, Stem
+from para_former.models.outline import count_parameters, outline
 from para_former.records import Record, expect_file
-from para_former.training.run import parameters_of, pick_device
+from para_former.training.device import pick_device
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run(arguments: list[str], console: Console) -> Record:
         {
             "depth": candidate.config.depth,
             "layers": candidate.config.layers,
-            "parameters": parameters_of(candidate.config),
+            "parameters": count_parameters(outline(candidate.config)),
             "ms": candidate.prepared.ms,
             "limit": candidate.prepared.limit,
             "causes_ms": candidate.prepared.causes,

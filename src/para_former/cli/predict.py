@@ -18,7 +18,8 @@ from para_former.data import DatasetSpec, is_picture, network_input, read_pictur
 from para_former.errors import InputError
 from para_former.models import ParaFormer, load
 from para_former.records import Record, expect_file, write_atomically
-from para_former.training.run import pick_device, run_line
+from para_former.training.device import pick_device
+from para_former.training.run import run_line
 
 SHOWN = 5
 

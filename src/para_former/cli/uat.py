@@ -18,7 +18,8 @@ from para_former.reports import write_report
 from para_former.reports.console import print_theory
 from para_former.theory.on_data import STUDIES
 from para_former.theory.studies import approximation_study
-from para_former.training.run import dataset_of, result_line, run_line
+from para_former.training.datasets import dataset_of
+from para_former.training.run import result_line, run_line
 
 RECORD_FILE = "theory.jsonl"
 Study = Literal["approximation", "decomposition", "freedom", "similarity", "branches", "diversity"]

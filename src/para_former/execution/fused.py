@@ -78,7 +78,7 @@ def classify(
     branches: int,
 ) -> Float[Tensor, "batch outputs"]:
     """`merge`, norm and head of the sum of `outputs`; `inputs` is the class token that every branch reads."""
-    (batch, parts, width), classes = outputs.shape, config.num_classes
+    (batch, parts, width), classes = outputs.shape, 0 if head[0] is None else len(head[0])
     rows, block = _tile(width)
     logits = outputs.new_empty(batch, classes or width)
     scale = 1.0 / branches if config.merge == "mean" else 1.0

@@ -5,6 +5,7 @@ graphs are `graphs.py`, kernels of our own for a few images on a GPU `fused.py`.
 blocks of branches through their levels; all branches at once from where one row per image is left; merge, norm, head.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -20,7 +21,7 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding, Fr
 from para_former.execution.graphs import Compute, GraphCache, record_compiled, record_cuda_graph
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON
-from para_former.models.para_former import ParaFormer, expect_para_former, merge
+from para_former.models.para_former import ParaFormer, expect_para_former, linear_head, merge
 
 Executor = Literal["auto", "loop", "batched", "graphed", "compiled", "fused"]
 FEW_IMAGES = 8  # up to which "fused" has kernels: a program reads its weights for one image
@@ -39,9 +40,6 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     mean read-out or float64.
     """
     model = expect_para_former(model)
-    linear = isinstance(model.head, nn.Linear) and model.head.bias is not None
-    if not (linear or isinstance(model.head, nn.Identity)):
-        raise InputError(f"head: expected one linear map with a bias, or none, found {type(model.head).__name__}")
     if executor not in Executor.__args__:
         raise InputError(f"executor: expected one of {', '.join(Executor.__args__)}, found {executor!r}")
     dtype = dtype or model.embed.pos_embed.dtype
@@ -69,11 +67,10 @@ class Prepared(nn.Module):
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.last_norm
-        head = {"head_weight": model.head.weight, "head_bias": model.head.bias} if config.num_classes else {}
-        for name, tensor in {"norm_weight": norm.weight, "norm_bias": norm.bias, **head}.items():
-            self.register_buffer(name, tensor.detach().to(_exact(dtype), copy=True))
-        record = record_compiled if executor == "compiled" else record_cuda_graph
-        self._graphs = GraphCache(self._compute, record, rewritten=self._rewritten)
+        head_weight, head_bias = linear_head(model) or (None, None)
+        exact = {"norm_weight": norm.weight, "norm_bias": norm.bias, "head_weight": head_weight, "head_bias": head_bias}
+        for name, tensor in exact.items():
+            self.register_buffer(name, None if tensor is None else tensor.detach().to(_exact(dtype), copy=True))
         self.register_load_state_dict_post_hook(_tensors_changed)
         self._plan()
         self.eval()
@@ -110,7 +107,7 @@ class Prepared(nn.Module):
             dtype=x.dtype,
             threads=self.threads,
             limits=self.limits,
-            on_gpu=x.is_cuda,
+            on_gpu=x.device.type != "cpu",
         )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
         gathered = zip(*(self.last.gather(self._before_last(x, block), block) for block in blocks), strict=True)
@@ -118,7 +115,7 @@ class Prepared(nn.Module):
         inputs = x[:, :, :1] if self.config.pool == "cls" else x.mean(2, keepdim=True)
         row = merge(rows, inputs, self.config)[:, 0]
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
-        return F.linear(row, self.head_weight, self.head_bias) if self.config.num_classes else row
+        return row if self.head_weight is None else F.linear(row, self.head_weight, self.head_bias)
 
     def _rewritten(self, images: Tensor) -> Compute | None:
         """The kernels of `fused.py` where they are asked for and compute such images."""
@@ -133,7 +130,7 @@ class Prepared(nn.Module):
             x = self._before_last(fused.embed(self.embed, images)[None], slice(count))
             outputs = fused.read_out(self.last, x, count)
             norm = self.norm_weight, self.norm_bias
-            head = (self.head_weight, self.head_bias) if self.config.num_classes else (None, None)
+            head = self.head_weight, self.head_bias
             return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
         except Exception as error:  # Triton's have no base class below it, and a compiler's are anything
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
@@ -145,10 +142,16 @@ class Prepared(nn.Module):
         return x
 
     def _plan(self) -> None:
-        """What forms of products are chosen by, as plain numbers: a traced call must find them, not measure them."""
+        """What forms of products are chosen by, as plain numbers: a traced call must find them, not measure them.
+
+        And a place for graphs, empty: those recorded so far point at other tensors.
+        """
         self.threads, self.limits = torch.get_num_threads(), None
         weight = self.embed.weight
         self.dtype = weight.dtype
+        compiled = partial(record_compiled, dtype=self.dtype)
+        record = compiled if self.executor == "compiled" else record_cuda_graph
+        self._graphs = GraphCache(self._compute, record, rewritten=self._rewritten, dtype=self.dtype)
         if weight.device.type != "cpu":
             self.last.arrange(0, in_first=False)
             return
@@ -165,17 +168,12 @@ class Prepared(nn.Module):
             moved = getattr(self, name)
             source = moved if tensor.is_meta else tensor
             setattr(self, name, source.to(moved.device, _exact(self.embed.weight.dtype)))
-        _tensors_changed(self)
+        self._plan()
         return self
 
 
 def _tensors_changed(network: Prepared, *_: object) -> None:
-    """The graphs recorded so far point at the old tensors, and the plan may be another device's.
-
-    Called after `.to` and, as PyTorch calls it, after `load_state_dict`, which puts other tensors in place with
-    `assign=True`.
-    """
-    network._graphs.clear()
+    """As PyTorch calls it after `load_state_dict`, which puts other tensors in place with `assign=True`."""
     network._plan()
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from para_former.models.embedding import expect_images
 from para_former.models.layers import EPSILON, Level
-from para_former.models.para_former import ParaFormer, expect_para_former
+from para_former.models.para_former import ParaFormer, expect_para_former, linear_head
 from para_former.models.stem import ConvStem
 
 TokenRows = Float[Tensor, "batch tokens width"]
@@ -27,7 +27,7 @@ def reference(
         logits = W_head norm(read_out(sum_j module_{j,m}(... module_{j,1}(x)))) + b_head,    x = embed(images)
 
     Dropout and stochastic depth are random in training mode, so there the function has no single value to compare.
-    Errors: InputError for another model, or images of another shape.
+    Errors: InputError for another model or head, or images of another shape.
     """
     model = expect_para_former(model)
     expect_images(images, model.config)
@@ -48,7 +48,10 @@ def reference(
         total = total - (config.branches - 1) * x
     row = total[:, 0] if config.pool == "cls" else total.mean(1)
     row = _norm(row, model.last_norm.weight, model.last_norm.bias)
-    return row @ model.head.weight.T + model.head.bias if config.num_classes else row
+    if (head := linear_head(model)) is None:
+        return row
+    weight, bias = head
+    return row @ weight.T + bias
 
 
 def _embed(model: ParaFormer, images: Tensor) -> TokenRows:

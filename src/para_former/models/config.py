@@ -24,7 +24,7 @@ class ModelConfig:
     """m: modules in series in one branch"""
     layers: int = 6
     """n: modules in all branches together, a multiple of depth"""
-    image_size: int | tuple[int, int] = 32
+    image_size: int | tuple[int, int] | list[int] = 32
     """pixels, one number or (height, width); a multiple of patch_size"""
     patch_size: int = 4
     """pixels along the side of one square patch; with stem "conv" a power of two"""
@@ -61,7 +61,7 @@ class ModelConfig:
             found = getattr(self, name)
             _expect(_whole(found) and found >= least, name, f"a whole number of at least {least}", found)
             object.__setattr__(self, name, int(found))  # NumPy's too, which JSON does not know
-        sides = self.image_size
+        sides = tuple(self.image_size) if isinstance(self.image_size, list) else self.image_size  # as JSON has it
         counted = len(sides) == 2 and all(map(_whole, sides)) if isinstance(sides, tuple) else _whole(sides)
         _expect(counted, "image_size", "a whole number, or (height, width)", self.image_size)
         object.__setattr__(self, "image_size", tuple(map(int, sides)) if isinstance(sides, tuple) else int(sides))

@@ -25,7 +25,7 @@ default_cfgs: dict[str, dict] = {}
 
 def model_config(name: str, **overrides: object) -> ModelConfig:
     """The configuration a name stands for; `overrides` are fields of `ModelConfig`."""
-    match = re.fullmatch(r"para_former_(?:(tiny|small|base)_)?(\d+)_(\d+)", name)
+    match = re.fullmatch(rf"para_former_(?:({'|'.join(SIZES)})_)?(\d+)_(\d+)", name)
     if match is None:
         raise InputError(
             f"unknown model {name!r}: expected para_former_M_N (M modules deep, N in all), such as para_former_2_24,"
@@ -69,7 +69,7 @@ def _from_timm_arguments(
         raise InputError(f"global_pool: expected one of {', '.join(pools)}, found {global_pool!r}")
     return create_model(
         name,
-        image_size=img_size if isinstance(img_size, int) else tuple(img_size),
+        image_size=img_size,
         patch_size=patch_size,
         in_channels=in_chans,
         num_classes=num_classes,

@@ -166,6 +166,16 @@ def _classifier(config: ModelConfig) -> nn.Module:
     return head
 
 
+def linear_head(model: ParaFormer) -> tuple[Tensor, Tensor] | None:
+    """Weight [outputs, width] and bias of the head, whoever put it there; None for the identity. Else InputError."""
+    head = model.head
+    if isinstance(head, nn.Identity):
+        return None
+    if isinstance(head, nn.Linear) and head.bias is not None:
+        return head.weight, head.bias
+    raise InputError(f"head: expected one linear map with a bias, or none, found {type(head).__name__}")
+
+
 def expect_para_former(model: object) -> ParaFormer:
     """`model`, or the network that torch.compile was given. InputError for any other model."""
     model = getattr(model, "_orig_mod", model)

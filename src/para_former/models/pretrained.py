@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
 from para_former.models.naming import SIZES
-from para_former.models.saving import load, read_tensors
+from para_former.models.saving import CONFIG_FILE, load, read_tensors
 from para_former.models.weights import from_timm, serial_vit, under_timm_names
 
 HUB = "timm:"
@@ -78,6 +78,9 @@ def _read(source: str, path: Path, config: ModelConfig) -> _Source:
     if path.suffix == ".npz" and path.exists():
         return _from_google(path, config)
     if path.suffix == ".safetensors" and path.exists():
+        if path.with_name(CONFIG_FILE).exists():
+            said = f"whose {CONFIG_FILE} says how images are normalised ({HUB}local-dir:FOLDER for timm's)"
+            raise InputError(f"expected the folder around it, {said}, found the file alone")
         weights = read_tensors(path)
         return _Source(sizes=_sizes(weights), weights=_resized(weights, config), normalization=HALF)
     found = "another file" if path.exists() else "nothing there"

@@ -4,10 +4,9 @@ Both files are written beside before either is renamed, so a folder holds one ne
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -15,10 +14,12 @@ from torch import Tensor, nn
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
+from para_former.models.outline import outline
 from para_former.models.para_former import ParaFormer, expect_para_former
 from para_former.records import expect_folder, write_atomically, write_together
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+FIELDS = {field.name for field in fields(ModelConfig)} - {"stem"}  # which networks of before there was a choice lack
 
 
 def save(model: ParaFormer, folder: str | Path) -> None:
@@ -28,25 +29,22 @@ def save(model: ParaFormer, folder: str | Path) -> None:
     """
     folder, model = Path(folder), expect_para_former(model)
     expect_folder(folder)
-    with torch.device("meta"):
-        described = ParaFormer(model.config)
-    _expect_tensors(described, model.state_dict(), "model: not what its configuration describes")
+    _expect_tensors(outline(model.config), model.state_dict(), "model: not what its configuration describes")
     config = (json.dumps(asdict(model.config), indent=2) + "\n").encode()
     write_together({folder / CONFIG_FILE: config, folder / WEIGHTS_FILE: _packed(model.state_dict())})
 
 
 def load(folder: str | Path) -> ParaFormer:
-    """The network that `save` wrote to `folder`, in its number format, on the CPU and in evaluation mode.
+    """The network that `save` wrote to `folder`, in its number formats, on the CPU and in evaluation mode.
 
     Errors: InputError where a file is missing, cut off, or of another network.
     """
     folder = Path(folder)
     try:
-        fields = json.loads((folder / CONFIG_FILE).read_text())
-        fields["image_size"] = (
-            fields["image_size"] if isinstance(fields["image_size"], int) else tuple(fields["image_size"])
-        )
-        config = ModelConfig(**fields)
+        found = json.loads((folder / CONFIG_FILE).read_text())
+        if missing := FIELDS - set(found):
+            raise ValueError(f"{min(missing)!r} is missing")
+        config = ModelConfig(**found)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{folder}: no {CONFIG_FILE} there; expected a folder that pf.save or a finished run wrote"
@@ -56,9 +54,9 @@ def load(folder: str | Path) -> ParaFormer:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
     weights = read_tensors(folder / WEIGHTS_FILE)
-    formats = (tensor.dtype for tensor in weights.values() if tensor.is_floating_point())
-    model = ParaFormer(config).to(next(formats, torch.float32))
-    load_weights(model, weights, folder / WEIGHTS_FILE)
+    model = outline(config)
+    _expect_tensors(model, weights, str(folder / WEIGHTS_FILE))
+    model.load_state_dict(weights, assign=True)  # each in its own number format
     return model.eval()
 
 

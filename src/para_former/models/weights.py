@@ -14,6 +14,7 @@ from torch import Tensor
 
 from para_former.errors import InputError
 from para_former.models.config import ModelConfig
+from para_former.models.outline import outline
 from para_former.models.para_former import ParaFormer, expect_para_former
 
 TIMM_NAMES = {
@@ -64,8 +65,7 @@ def under_timm_names(weights: Mapping[str, Tensor], config: ModelConfig) -> dict
 
 def from_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
     """State dict of timm's `VisionTransformer` -> state dict of `ParaFormer(config)`; n blocks become n/m branches."""
-    with torch.device("meta"):
-        expected = ParaFormer(config).state_dict()
+    expected = outline(config).state_dict()
     sources = {name: timm_names(name, config) for name in expected}
     known = {source for names in sources.values() for source in names}
     network = f"Para-F-{config.depth}-{config.layers} with read-out {config.pool!r} and stem {config.stem!r}"

@@ -39,8 +39,7 @@ class Coefficients:
 @torch.no_grad()
 def coefficients(model: ParaFormer, images: Images) -> Coefficients:
     """One forward pass, keeping A, r1, r2 and the last norm's scale; with dropout there is no one form to speak of."""
-    if model.training:
-        raise InputError("model: expected a network in evaluation mode (model.eval()), found one in training mode")
+    expect_evaluation(model)
     config = model.config
     x = inputs = model.embed(images)[None]
     levels = []
@@ -51,6 +50,11 @@ def coefficients(model: ParaFormer, images: Images) -> Coefficients:
     merged = merge(x, inputs[:, :, : x.shape[2]], config)
     row = merged[:, 0] if config.pool == "cls" else merged.mean(1)
     return Coefficients(inputs, tuple(levels), reciprocal_deviation(row))
+
+
+def expect_evaluation(model: ParaFormer) -> None:
+    if model.training:
+        raise InputError("model: expected a network in evaluation mode (model.eval()), found one in training mode")
 
 
 def reciprocal_deviation(x: Float[Tensor, "*lead width"]) -> Float[Tensor, "*lead"]:

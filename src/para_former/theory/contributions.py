@@ -15,9 +15,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from para_former.models import ParaFormer
-from para_former.models.para_former import expect_para_former, merge
+from para_former.models.para_former import expect_para_former, linear_head, merge
 from para_former.records import Record
-from para_former.theory.coefficients import reciprocal_deviation
+from para_former.theory.coefficients import expect_evaluation, reciprocal_deviation
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,18 @@ class BranchOutputs:
         scale = reciprocal_deviation(self.merged(range(config.branches)))
         rows = self.rows / (config.branches if config.merge == "mean" else 1)
         centred = (rows - rows.mean(-1, keepdim=True)) * scale[:, None] * self.model.last_norm.weight
-        return centred @ self.model.head.weight.T
+        head = linear_head(self.model)
+        return centred if head is None else centred @ head[0].T
 
 
 @torch.no_grad()
 def branch_outputs(model: ParaFormer, batches: Iterable[tuple[Tensor, Tensor]]) -> BranchOutputs:
     """One pass over batches of (images [batch, channels, height, width], labels [batch]).
 
-    Errors: InputError for another model.
+    Errors: InputError for another model, or one in training mode.
     """
     model = expect_para_former(model)
+    expect_evaluation(model)
     rows, inputs, labels = [], [], []
     for images, targets in batches:
         x, first = model.forward_branches(images, read_out_only=model.config.pool == "cls")

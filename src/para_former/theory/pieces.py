@@ -7,12 +7,13 @@ vector that is the same in every token as it is: its biases stay constants. Both
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from para_former.errors import InputError
-from para_former.models import ModelConfig, ParaFormer
+from para_former.models import ParaFormer
 from para_former.models.embedding import Embedding
 from para_former.models.layers import Attention, BranchLinear, BranchNorm
+from para_former.models.para_former import linear_head
 from para_former.theory.linear_form import Affine, LinearForm
 from para_former.theory.maps import Features, Heads, Patches, Rows
 
@@ -85,7 +86,7 @@ def read_out_form(model: ParaFormer, scale: Float[Tensor, " batch"]) -> Affine:
     config = model.config
     rows = 1 if config.pool == "cls" else config.tokens
     norm = model.last_norm
-    weight, bias = _head(model.head, config, norm.weight.detach())
+    weight, bias = _head(model)
     linear = (
         Features(weight @ centred(norm.weight.detach()), 1)
         @ Rows(scale[:, None], config.width)
@@ -94,8 +95,9 @@ def read_out_form(model: ParaFormer, scale: Float[Tensor, " batch"]) -> Affine:
     return Affine(linear, (weight @ norm.bias.detach() + bias)[None], constant_varies=False)
 
 
-def _head(head: nn.Module, config: ModelConfig, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the head; with 0 classes it is the identity."""
-    if config.num_classes:
-        return head.weight.detach(), head.bias.detach()
-    return torch.eye(config.width, dtype=like.dtype, device=like.device), torch.zeros_like(like)
+def _head(model: ParaFormer) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the head; where there is none, those of the identity."""
+    if (head := linear_head(model)) is not None:
+        return head[0].detach(), head[1].detach()
+    like = model.last_norm.bias.detach()
+    return torch.eye(len(like), dtype=like.dtype, device=like.device), torch.zeros_like(like)

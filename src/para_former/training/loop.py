@@ -16,10 +16,13 @@ from para_former.data import Dataset, DeviceSplit, evaluation_batches, get_spec,
 from para_former.errors import InputError
 from para_former.evaluation import classify, sample_images
 from para_former.models import ParaFormer, save
+from para_former.models.outline import count_parameters
 from para_former.records import Record, append_record, remove_leftovers
 from para_former.training.checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from para_former.training.config import TrainConfig
+from para_former.training.datasets import dataset_of, load_data
 from para_former.training.deadline import NEVER, Deadline
+from para_former.training.device import expect_sound_compiler, pick_device
 from para_former.training.optim import learning_rate
 from para_former.training.progress import EpochProgress
 from para_former.training.recipes import expect_weights
@@ -27,12 +30,7 @@ from para_former.training.run import (
     RECORD_FILE,
     alone_in,
     check_place,
-    count_parameters,
-    dataset_of,
     epochs_recorded,
-    expect_sound_compiler,
-    load_data,
-    pick_device,
     resume_record,
     run_line,
     start_record,

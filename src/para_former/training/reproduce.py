@@ -27,18 +27,13 @@ from para_former.reports.fields import read
 from para_former.training.ablation import changed
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
+from para_former.training.datasets import load_data
 from para_former.training.deadline import NEVER, Deadline
+from para_former.training.device import expect_sound_compiler, pick_device
 from para_former.training.fingerprint import variants
 from para_former.training.loop import train
 from para_former.training.recipes import with_model
-from para_former.training.run import (
-    RECORD_FILE,
-    check_settings,
-    expect_sound_compiler,
-    is_finished,
-    load_data,
-    pick_device,
-)
+from para_former.training.run import RECORD_FILE, check_settings, is_finished
 
 TABLES = {"2": paper.NETWORKS[:4], "3": paper.NETWORKS[4:], "2+3": paper.NETWORKS}
 LATENCY_FILE = "latency.jsonl"

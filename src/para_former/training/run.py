@@ -6,22 +6,25 @@ folder/model.safetensors, config.json   the trained network, for `pf.load`
 folder/evaluations.jsonl        what was looked at after training
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 
-from para_former.data import Dataset, load_dataset
+from para_former.data import Dataset
 from para_former.errors import InputError
-from para_former.models import ModelConfig, ParaFormer
+from para_former.models import ParaFormer
+from para_former.models.outline import count_parameters
 from para_former.models.saving import CONFIG_FILE, WEIGHTS_FILE
 from para_former.records import Record, environment, expect_folder, read_records, write_records
 from para_former.reports.fields import read
 from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
+from para_former.training.datasets import split_line
+from para_former.training.device import describe
 
 RECORD_FILE, EVALUATIONS_FILE = "record.jsonl", "evaluations.jsonl"
 LOCK_FILE = ".lock"
@@ -127,7 +130,7 @@ def start_record(
         "config": config.conditions(),
         "pretrained": pretrained,
         "model_config": asdict(network),
-        "split": _split(dataset),
+        "split": split_line(dataset),
         "skipped": list(dataset.skipped),
         **_conditions(config, device),
     }
@@ -148,90 +151,3 @@ def resume_record(config: TrainConfig, device: torch.device, epochs: int) -> Non
 def _conditions(config: TrainConfig, device: torch.device) -> Record:
     place = {**environment(), "device": describe(device), "threads": torch.get_num_threads()}
     return {"environment": place, "compile": config.compile}
-
-
-def _split(dataset: Dataset) -> Record:
-    sizes = {name: len(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return {**sizes, "hash": dataset.split_hash}
-
-
-def pick_device(name: str) -> torch.device:
-    """The device called `name`, checked to be there; a GPU becomes the current one, which clocks and graphs act on."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # fails for a device that is not there, and for one that cannot compute
-    except (RuntimeError, AssertionError, ImportError):
-        raise InputError(f"device: expected auto, cpu or a GPU that is there, such as cuda, found {name!r}") from None
-    if device.index is not None and device.type == "cuda":
-        torch.cuda.set_device(device)
-    return device
-
-
-def expect_sound_compiler(config: TrainConfig, device: torch.device) -> None:
-    """Refuse what PyTorch's compiler gets wrong on a GPU: gradients (`docs/training.md`)."""
-    if config.compile and device.type == "cuda":
-        why = "compiled gradients are wrong on a GPU (docs/training.md), and a run may go on without --compile"
-        raise InputError(f"compile: expected a CPU, since {why}; found {device}")
-
-
-def describe(device: torch.device) -> str:
-    """The device's name as a reader knows it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def count_parameters(model: ParaFormer) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def parameters_of(config: ModelConfig) -> int:
-    """The parameters that a network of this shape has; none is allocated."""
-    with torch.device("meta"):
-        return count_parameters(ParaFormer(config))
-
-
-def load_data(config: TrainConfig) -> Dataset:
-    """The data set of a run to come; refused where not one batch of its training images is full."""
-    dataset = load_dataset(
-        config.dataset,
-        config.data_root,
-        image_size=config.image_size,
-        skip_corrupt=config.skip_corrupt,
-        train_images=config.train_images,
-    )
-    if config.batch_size > len(dataset.train):
-        images = f"{len(dataset.train):,} images to train on"
-        raise InputError(f"batch_size: expected at most the {images}, found {config.batch_size:,}")
-    return dataset
-
-
-def dataset_of(line: Record, data_root: Path | None) -> Dataset:
-    """The data set that the run with this first line was trained on, with the same splits and the same inputs.
-
-    InputError where other classes or numbers of images are found, another division into splits, or a folder's files
-    under other names.
-    """
-    settings = line["config"]
-    dataset = load_dataset(
-        settings["dataset"],
-        data_root,
-        image_size=settings["image_size"],
-        skip_corrupt=settings["skip_corrupt"],
-        train_images=settings.get("train_images"),  # records of before there was a choice lack it
-    )
-    wanted = {"classes": list(line["spec"]["classes"]), **line["split"]}
-    found = {"classes": list(dataset.spec.classes), **_split(dataset)}
-    if other := next((name for name in found if found[name] != wanted.get(name, found[name])), None):
-        said = f"{other} {_short(wanted[other])} in its record, {_short(found[other])} here"
-        raise InputError(f"{dataset.spec.title}: expected the images that the run was trained on, found others: {said}")
-    return normalized(dataset, line["spec"]["mean"], line["spec"]["std"])
-
-
-def _short(value: object) -> str:
-    return str(value) if len(str(value)) <= 60 else f"{str(value)[:60]}..."
-
-
-def normalized(dataset: Dataset, mean: Sequence[float], std: Sequence[float]) -> Dataset:
-    """`dataset` with other numbers to normalise its images by; a run's record keeps them in its `spec`."""
-    return replace(dataset, spec=replace(dataset.spec, mean=tuple(mean), std=tuple(std)))

@@ -15,7 +15,8 @@ from para_former.models.pretrained import Normalization, read_pretrained
 from para_former.records import Record
 from para_former.training.checkpoint import checksum
 from para_former.training.config import TrainConfig
-from para_former.training.run import RECORD_FILE, normalized, run_line
+from para_former.training.datasets import normalized
+from para_former.training.run import RECORD_FILE, run_line
 
 
 @dataclass(frozen=True)
