@@ -68,6 +68,25 @@ def test_kernels_for_few_images_equal_the_loop(depth, stem, dtype, tolerance):
     assert fast.fallback is None and len(fast._graphs) == 3
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 2e-2), (torch.float16, 2e-2)])
+@pytest.mark.parametrize("image_size", [32, 56])  # 65 and 197 tokens
+@pytest.mark.parametrize(("depth", "layers", "width"), [(1, 24, 192), (2, 24, 192), (6, 24, 192), (1, 6, 768)])
+def test_kernels_equal_the_loop_at_the_sizes_they_are_for(depth, layers, width, image_size, dtype, tolerance):
+    """Where every loop of a kernel runs more than once, which it does not in a small network."""
+    torch.manual_seed(0)
+    config = pf.ModelConfig(depth=depth, layers=layers, width=width, heads=width // 64, image_size=image_size)
+    model = pf.ParaFormer(config).double().eval().cuda()
+    fast = pf.prepare(model, "fused", dtype)
+    for batch in (1, 2, 8):
+        images = images_for(model, batch).cuda()
+        replayed = [fast(each.float()) for each in (images, images.flip(-1), images)]
+        assert torch.equal(replayed[0], replayed[2])
+        for found, seen in zip(replayed, (images, images.flip(-1)), strict=False):
+            expected = pf.reference(model, seen)
+            assert (found.double() - expected).norm() / expected.norm() < tolerance
+    assert fast.fallback is None
+
+
 def test_kernels_that_compute_something_else_are_not_used():
     model = small_network().cuda()
     fast, images = pf.prepare(model, "fused", torch.float32), images_for(model).cuda()

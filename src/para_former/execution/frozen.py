@@ -4,6 +4,8 @@ Activations are [branches, batch, tokens, width], as in `models/layers.py`, and 
 branches read the same tensor. `block` says which branches to compute. Inference only: tensors are buffers.
 """
 
+from collections.abc import Collection
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -41,12 +43,12 @@ class Frozen(nn.Module):
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format))
 
-    def arrange(self, few_rows: int, in_first: bool) -> None:
-        """Up to so many rows the weights are left factors of products; they lie as [in, out] in memory or [out, in]."""
+    def arrange(self, few_rows: int, in_first: Collection[str] = ()) -> None:
+        """Up to so many rows the weights are left factors; some lie as [in, out] in memory, the others as [out, in]."""
         self.few_rows = few_rows
         for name in self._buffers.keys() & self.row_weights:  # a constant query has no weights
             weight = getattr(self, name)
-            setattr(self, name, weight.mT.contiguous().mT if in_first else weight.contiguous())
+            setattr(self, name, weight.mT.contiguous().mT if name in in_first else weight.contiguous())
 
     def standardize(self, x: Tensor) -> Tensor:
         """x_hat = (x - mean) / std. With a weight of ones: on a CPU, PyTorch's norm without one takes twice as long."""
@@ -150,6 +152,8 @@ class FrozenClassReadOut(Frozen):
     """
 
     row_weights = ("query_weight", "value_weight", "proj_weight", "fc1_weight", "fc2_weight")
+    second_weights = ("proj_weight", "fc2_weight")
+    """those that multiply what another product of the same kernel of `fused.py` gives"""
 
     def __init__(self, level: Level, config: ModelConfig, dtype: torch.dtype, class_row: Tensor | None) -> None:
         super().__init__(config, fold_read_out(level, config, class_row), dtype)

@@ -1,6 +1,7 @@
 """The launches of `kernels.py`: tokens, read-out and logits of a few images for a prepared network.
 
-Weights are taken in plain order, whatever order `.to(memory_format=...)` gave them; in that order they are not copied.
+Weights are taken in plain order, those of second products as [in, out], whatever order `.to(memory_format=...)` gave
+them; in that order, which `Prepared` gives them, they are not copied.
 """
 
 import torch
@@ -13,10 +14,11 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding
 from para_former.models.config import ModelConfig
 from para_former.models.layers import EPSILON
 
-TILE = 2**13  # numbers of a weight that a program reads at once: 32 for each of its threads
+TILE = 2**14  # bytes of a weight that a program reads at once: 64 for each of its threads
+PARTS = 2**13  # numbers of the parts of a sum that a program reads at once
 WARPS = 8
-REGISTERS = 128  # of a thread: two such programs fit a processor
-MLP_BLOCKS = 8  # programs that share the hidden units of one branch: 192 of 24 branches, which an H200 holds at once
+REGISTERS = 128  # of a thread of `mlp`: two such programs fit a processor
+PROGRAMS = 192  # that share the hidden units of all branches: an H200 holds 264 of them at once
 
 power_of_2 = triton.next_power_of_2  # at least this number: what a block of a kernel may hold
 
@@ -44,27 +46,28 @@ def read_out(
 ) -> Float[Tensor, "batch parts width"]:
     """`part` of the first `branches` branches, in parts whose sum is the sum over branches."""
     config, (_, batch, count, width), hidden = part.config, tokens.shape, part.fc1_weight.shape[1]
-    heads, head_width, (rows, block) = config.heads, width // config.heads, _tile(width)
+    heads, head_width, (rows, block) = config.heads, width // config.heads, _tile(width, TILE // tokens.element_size())
     options = {"D": width, "HEADS": heads, "NORMED": config.residual == "normed", "EPSILON": EPSILON, "BLOCK_D": block}
-    options |= {"num_warps": WARPS, "maxnreg": REGISTERS}
+    options |= {"num_warps": WARPS}
 
     def weights(*names: str) -> list[Tensor | None]:  # which there are depends on depth and residual
         return _plain(*(getattr(part, name, None) for name in names))
 
     attended = tokens.new_empty(batch, branches * heads, width, dtype=torch.float32)
-    kernels.attend[branches * heads, batch](
+    kernels.attend[batch, branches * heads](
         tokens.contiguous(), *weights("key_query", "query_weight", "query_bias", "key_weight", "gamma1", "beta1"),
-        *weights("row" if config.depth == 1 else "proj_bias", "value_weight", "proj_weight"), attended,
+        *weights("row" if config.depth == 1 else "proj_bias", "value_weight"), *_plain(part.proj_weight.mT), attended,
         T=count, SHARED=config.depth == 1, HEAD_WIDTH=head_width, BLOCK_T=rows, SLICE=min(rows, power_of_2(head_width)),
         **options,
     )  # fmt: skip
     few = min(rows, power_of_2(hidden))
-    units = few * triton.cdiv(hidden, few * MLP_BLOCKS)
+    units = few * triton.cdiv(hidden, few * max(1, PROGRAMS // branches))
     blocks = triton.cdiv(hidden, units)
     outputs = attended.new_empty(batch, branches * blocks, width)
-    kernels.mlp[blocks, branches, batch](
-        attended, *weights("fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias", "gamma2", "beta2"), outputs,
-        HIDDEN=hidden, BLOCK_HEADS=power_of_2(heads), UNITS=units, SLICE=few, **options,
+    kernels.mlp[batch, blocks, branches](
+        attended, *weights("fc1_weight", "fc1_bias"), *_plain(part.fc2_weight.mT),
+        *weights("fc2_bias", "gamma2", "beta2"), outputs,
+        HIDDEN=hidden, BLOCK_HEADS=power_of_2(heads), UNITS=units, SLICE=few, maxnreg=REGISTERS, **options,
     )  # fmt: skip
     return outputs
 
@@ -79,11 +82,11 @@ def classify(
 ) -> Float[Tensor, "batch outputs"]:
     """`merge`, norm and head of the sum of `outputs`; `inputs` is the class token that every branch reads."""
     (batch, parts, width), classes = outputs.shape, 0 if head[0] is None else len(head[0])
-    rows, block = _tile(width)
+    rows, block = _tile(width, PARTS)
     logits = outputs.new_empty(batch, classes or width)
     scale = 1.0 / branches if config.merge == "mean" else 1.0
     repeated = branches - 1.0 if config.merge == "residual" else 0.0
-    kernels.classify[max(1, triton.cdiv(classes, rows)), batch](
+    kernels.classify[batch, max(1, triton.cdiv(classes, rows))](
         outputs, *_plain(inputs, *norm, *head), logits, scale, repeated,
         D=width, PARTS=parts, CLASSES=classes, EPSILON=EPSILON,
         BLOCK_PARTS=rows, BLOCK_D=block, BLOCK_CLASSES=min(rows, power_of_2(max(1, classes))), num_warps=WARPS,
@@ -96,7 +99,7 @@ def _plain(*tensors: Tensor | None) -> list[Tensor | None]:
     return [tensor if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
-def _tile(width: int) -> tuple[int, int]:
-    """Rows of so many numbers that a program reads at once, and the numbers of each with what fills up its block."""
+def _tile(width: int, numbers: int) -> tuple[int, int]:
+    """Rows of `width` numbers that a program reads at once, and the numbers of each with what fills up its block."""
     block = power_of_2(width)
-    return max(1, TILE // block), block
+    return max(1, numbers // block), block

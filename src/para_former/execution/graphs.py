@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 LIMIT = 8  # shapes; each holds its own activations
+ONE_AT_A_TIME = Lock()  # a recording begins by waiting for the device, which is an error while another is under way
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
 ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-2, torch.bfloat16: 0.1, torch.float16: 0.1}
 """of the norm of the logits: two orders of sums differ by less (float32 with a GPU's TF32), a wrong kernel by more"""
@@ -158,7 +159,7 @@ def capture(function: Callable[..., Tensor], still: list[Tensor], stream: torch.
     Other threads go on with their work meanwhile, and may call the replay in turn, each on a stream of its own.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+    with ONE_AT_A_TIME, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         result = function(*still)
     last = stream
 

@@ -7,7 +7,8 @@ kernel. Two products in a row need no wait between them either, if each program 
     W' f(W x + b) = sum_s W'[:, s] f(W[s, :] x + b[s]),    s slices of the head widths, or of the MLP's hidden units.
 
 A program writes its part of the sum, and the next kernel adds up the parts, in a fixed order. Weights do not depend on
-what they are multiplied with, so they are asked for a slice ahead, the first of them before anything else.
+what they are multiplied with, so they are asked for a slice ahead, the first of them before anything else. W' lies as
+[in, out], so both products read whole rows, and what the threads hold is added up once, behind the last slice.
 
 Three kernels follow the tokens of the last level, whatever the number of branches and heads: `attend`, `mlp`,
 `classify`; `embed` makes the tokens of depth 1. A program computes for one image, with sums in float32; weights and
@@ -18,6 +19,8 @@ from typing import no_type_check  # a checker that wraps functions, as the tests
 
 import triton
 import triton.language as tl
+
+LOWEST = tl.constexpr(-1e30)  # below any score, and not infinite: the difference of two is a number
 
 
 @triton.jit
@@ -110,49 +113,56 @@ def attend(
     SHARED: tl.constexpr, NORMED: tl.constexpr, EPSILON: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_D: tl.constexpr, SLICE: tl.constexpr,
 ):  # fmt: skip
-    r"""parts[image, head] = W_o[:, s] W_v[s, :] \sum_t p_t x_hat_t, s the numbers of one head; programs: heads, images.
+    r"""parts[image, head] = W_o[:, s] W_v[s, :] \sum_t p_t x_hat_t, s the numbers of one head; programs: images, heads.
 
     The first head of a branch adds `rows`, what attention adds to and its bias. At depth 1 tokens are SHARED and
     W_k^T q is `key_query`, a constant; deeper, token 0 of each branch asks, and `rows` is the bias alone.
     """
-    head, image, heads = tl.program_id(0), tl.program_id(1), tl.num_programs(0)  # of all branches
+    image, head, heads = tl.program_id(0), tl.program_id(1), tl.num_programs(1)  # heads of all branches
     branch, first = head // HEADS, head % HEADS * HEAD_WIDTH
     d = tl.arange(0, BLOCK_D)
     inside = d < D
     e = tl.arange(0, SLICE)
     value_weight, proj_weight = value_weight + branch * D * D, proj_weight + branch * D * D
     to_value = _matrix(value_weight, first + e, d, D, e < HEAD_WIDTH, inside)
-    to_row = _matrix(proj_weight, d, first + e, D, inside, e < HEAD_WIDTH)
+    to_row = _matrix(proj_weight, first + e, d, D, e < HEAD_WIDTH, inside)
     row = _vector(rows + branch * D, d, inside)
     if SHARED:
         tokens += image * T * D
         query = _vector(key_query + head * D, d, inside)
     else:
-        tokens += (branch * tl.num_programs(1) + image) * T * D
+        tokens += (branch * tl.num_programs(0) + image) * T * D
         query, added = _ask(
             _vector(tokens, d, inside), query_weight, query_bias, key_weight, gamma, beta, branch, first, d, inside, D,
             HEAD_WIDTH, NORMED, EPSILON, SLICE,
         )  # fmt: skip
         row += added
-    top, total, mixed = -float("inf"), 0.0, tl.zeros((BLOCK_D,), tl.float32)
-    for start in range(0, T, BLOCK_T):  # the softmax goes along: what was summed fades when a higher score appears
-        t = start + tl.arange(0, BLOCK_T)
-        x = _matrix(tokens, t, d, D, t < T, inside).to(tl.float32)
-        x_hat = _standardize(x, inside[None, :], D, EPSILON)
-        score = tl.where(t < T, _times(x_hat, query), -float("inf"))
-        highest = tl.maximum(top, tl.max(score, 0))
-        faded, p = tl.exp(top - highest), tl.exp(score - highest)
-        total = total * faded + tl.sum(p, 0)
-        mixed = mixed * faded + tl.sum(p[:, None] * x_hat, 0)
-        top = highest
-    mixed = mixed / total
-    part = tl.where(first == 0, row, 0.0)
+    t = tl.arange(0, BLOCK_T)
+    x = _matrix(tokens, t, d, D, t < T, inside)
+    top = tl.full((BLOCK_T,), LOWEST, tl.float32)
+    total, mixed = tl.zeros((BLOCK_T,), tl.float32), tl.zeros((BLOCK_T, BLOCK_D), tl.float32)
+    for _ in range(0, T, BLOCK_T):  # a softmax for each row of the tile: what was summed fades when a score is higher
+        there = t < T
+        t += BLOCK_T
+        next_x = _matrix(tokens, t, d, D, t < T, inside)
+        x_hat = _standardize(x.to(tl.float32), inside[None, :], D, EPSILON)
+        score = tl.where(there, _times(x_hat, query), LOWEST)
+        highest = tl.maximum(top, score)
+        faded, p = tl.exp(top - highest), tl.where(there, tl.exp(score - highest), 0.0)
+        total = total * faded + p
+        mixed = mixed * faded[:, None] + p[:, None] * x_hat
+        top, x = highest, next_x
+    faded = tl.exp(top - tl.max(top, 0))
+    mix = tl.sum(mixed * faded[:, None], 0) / tl.sum(total * faded, 0)
+    part = tl.zeros((SLICE, BLOCK_D), tl.float32)
     for _ in range(0, HEAD_WIDTH, SLICE):
-        part += _times(to_row, _times(to_value, mixed))
         e += SLICE
-        to_value = _matrix(value_weight, first + e, d, D, e < HEAD_WIDTH, inside)
-        to_row = _matrix(proj_weight, d, first + e, D, inside, e < HEAD_WIDTH)
-    tl.store(parts + (image * heads + head) * D + d, part, mask=inside)
+        next_to_value = _matrix(value_weight, first + e, d, D, e < HEAD_WIDTH, inside)
+        next_to_row = _matrix(proj_weight, first + e, d, D, e < HEAD_WIDTH, inside)
+        part += to_row.to(tl.float32) * _times(to_value, mix)[:, None]
+        to_value, to_row = next_to_value, next_to_row
+    row = tl.where(first == 0, row, 0.0) + tl.sum(part, 0)
+    tl.store(parts + (image * heads + head) * D + d, row, mask=inside)
 
 
 @triton.jit
@@ -164,16 +174,16 @@ def mlp(
 ):  # fmt: skip
     """outputs[image, branch, block] = W_3[:, s] gelu(W_2[s, :] row_hat + b_2), s the block's UNITS of the hidden units.
 
-    The first block of a branch adds what the module's sum adds to, and b_3. Programs: blocks, branches, images.
+    The first block of a branch adds what the module's sum adds to, and b_3. Programs: images, blocks, branches.
     """
-    block, branch, image = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    number = image * tl.num_programs(1) + branch
+    image, block, branch = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    number = image * tl.num_programs(2) + branch
     head, d = tl.arange(0, BLOCK_HEADS), tl.arange(0, BLOCK_D)
     inside = d < D
     unit, last = block * UNITS + tl.arange(0, SLICE), tl.minimum(block * UNITS + UNITS, HIDDEN)
     fc1_weight, fc2_weight = fc1_weight + branch * HIDDEN * D, fc2_weight + branch * D * HIDDEN
     to_hidden = _matrix(fc1_weight, unit, d, D, unit < last, inside)
-    to_row = _matrix(fc2_weight, d, unit, HIDDEN, inside, unit < last)
+    to_row = _matrix(fc2_weight, unit, d, D, unit < last, inside)
     bias = _vector(fc1_bias + branch * HIDDEN, unit, unit < last)
     row = tl.sum(_matrix(parts + number * HEADS * D, head, d, D, head < HEADS, inside), 0)
     row_hat = _standardize(row, inside, D, EPSILON)
@@ -184,14 +194,17 @@ def mlp(
             output += _vector(gamma + branch * D, d, inside) * row_hat + _vector(beta + branch * D, d, inside)
         else:
             output += row
+    part = tl.zeros((SLICE, BLOCK_D), tl.float32)
     for _ in range(0, UNITS, SLICE):
-        hidden = _times(to_hidden, row_hat) + bias
-        output += _times(to_row, 0.5 * hidden * (1.0 + tl.erf(hidden * 0.7071067811865476)))
         unit += SLICE
-        to_hidden = _matrix(fc1_weight, unit, d, D, unit < last, inside)
-        to_row = _matrix(fc2_weight, d, unit, HIDDEN, inside, unit < last)
-        bias = _vector(fc1_bias + branch * HIDDEN, unit, unit < last)
-    tl.store(outputs + (number * tl.num_programs(0) + block) * D + d, output, mask=inside)
+        next_to_hidden = _matrix(fc1_weight, unit, d, D, unit < last, inside)
+        next_to_row = _matrix(fc2_weight, unit, d, D, unit < last, inside)
+        next_bias = _vector(fc1_bias + branch * HIDDEN, unit, unit < last)
+        hidden = _times(to_hidden, row_hat) + bias
+        part += to_row.to(tl.float32) * (0.5 * hidden * (1.0 + tl.erf(hidden * 0.7071067811865476)))[:, None]
+        to_hidden, to_row, bias = next_to_hidden, next_to_row, next_bias
+    output += tl.sum(part, 0)
+    tl.store(outputs + (number * tl.num_programs(1) + block) * D + d, output, mask=inside)
 
 
 @triton.jit
@@ -204,21 +217,23 @@ def classify(
 ):  # fmt: skip
     """logits[image] = head(norm(scale * sum of the image's parts - repeated * inputs)); without classes the norm's row.
 
-    Programs: blocks of classes, images.
+    Programs: images, blocks of classes.
     """
-    image = tl.program_id(1)
+    image = tl.program_id(0)
     d = tl.arange(0, BLOCK_D)
     inside = d < D
-    number = tl.program_id(0) * BLOCK_CLASSES + tl.arange(0, BLOCK_CLASSES)
+    number = tl.program_id(1) * BLOCK_CLASSES + tl.arange(0, BLOCK_CLASSES)
+    some = number < CLASSES
+    shared = _vector(inputs, d, inside)
+    gamma, beta = _vector(norm_weight, d, inside), _vector(norm_bias, d, inside)
+    if CLASSES > 0:
+        to_logits, bias = _matrix(head_weight, number, d, D, some, inside), _vector(head_bias, number, some)
     sums = tl.zeros((BLOCK_PARTS, BLOCK_D), tl.float32)
-    for start in range(0, PARTS, BLOCK_PARTS):
+    for start in tl.range(0, PARTS, BLOCK_PARTS, num_stages=4):  # three tiles under way, or each waits for the last
         part = start + tl.arange(0, BLOCK_PARTS)
         sums += _matrix(outputs + image * PARTS * D, part, d, D, part < PARTS, inside)
-    total = scale * tl.sum(sums, 0) - repeated * _vector(inputs, d, inside)
-    row = _standardize(total, inside, D, EPSILON) * _vector(norm_weight, d, inside) + _vector(norm_bias, d, inside)
-    if CLASSES == 0:
-        tl.store(logits + image * D + d, row, mask=inside)
+    row = _standardize(scale * tl.sum(sums, 0) - repeated * shared, inside, D, EPSILON) * gamma + beta
+    if CLASSES > 0:
+        tl.store(logits + image * CLASSES + number, _times(to_logits, row) + bias, mask=some)
     else:
-        some = number < CLASSES
-        answer = _times(_matrix(head_weight, number, d, D, some, inside), row) + _vector(head_bias, number, some)
-        tl.store(logits + image * CLASSES + number, answer, mask=some)
+        tl.store(logits + image * D + d, row, mask=inside)

@@ -153,10 +153,10 @@ class Prepared(nn.Module):
         record = compiled if self.executor == "compiled" else record_cuda_graph
         self._graphs = GraphCache(self._compute, record, rewritten=self._rewritten, dtype=self.dtype)
         if weight.device.type != "cpu":
-            self.last.arrange(0, in_first=False)
+            self.last.arrange(0, in_first=self.last.second_weights if self.executor == "fused" else ())
             return
         few_rows = measure_few_rows(self.threads, self.dtype)
-        self.last.arrange(few_rows, in_first=not few_rows)
+        self.last.arrange(few_rows, in_first=() if few_rows else self.last.row_weights)
         if limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
 
