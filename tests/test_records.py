@@ -220,3 +220,24 @@ def test_leftovers_of_killed_writers_go_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "notes.tmp", "record.jsonl"]
+
+
+def test_a_commit_is_that_of_the_package_and_says_where_files_differ_from_it(tmp_path):
+    package = copy_without_torch(tmp_path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "ours"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True, capture_output=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True).stdout[:12]
+    show = "print(records.environment()['commit'])"
+    assert run_isolated(package.parent, show) == head
+    (package / "errors.py").write_text((package / "errors.py").read_text() + "\n")
+    assert run_isolated(package.parent, show) == head + "+"
+
+
+def test_an_appended_record_is_on_the_disk_or_an_error(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        append_record(tmp_path / "record.jsonl", {"kind": "epoch"})

@@ -198,3 +198,8 @@ def test_progress_goes_to_stderr_on_a_terminal(tiny, parquet_root, capfd, monkey
 def test_folder_of_the_name_wins_over_the_root(tiny, arrays, parquet_root, official_root):
     shutil.copytree(official_root / tiny.torchvision_folder, parquet_root / tiny.torchvision_folder)
     assert locate(tiny, parquet_root).layout == "parquet"
+
+
+def test_official_files_win_over_parquet_files_beside_them(tiny, parquet_root, official_root):
+    shutil.copytree(official_root / tiny.torchvision_folder, parquet_root / tiny.name / tiny.torchvision_folder)
+    assert locate(tiny, parquet_root).layout == "torchvision"

@@ -98,3 +98,11 @@ def test_a_study_is_repeatable_and_leaves_out_classes_without_images_or_accuracy
     assert record["measures"]["within"][1] == class_variances(split.images[labels == 3])["within"]
     with pytest.raises(InputError, match="expected at least 5 classes .* found 4"):
         diversity_study(split, "abcdefg", [None, *top1[1:]])
+
+
+def test_an_interval_is_as_wide_as_that_of_95_percent():
+    """Of 400 unrelated classes rho has a standard deviation of 1 / sqrt(399)."""
+    values = np.random.default_rng(1).normal(size=(6, 400)).tolist()
+    given_measures = dict(zip(("images", "within", "background", "foreground", "shape"), values, strict=False))
+    widths = [each["high"] - each["low"] for each in correlations(given_measures, values[5])]
+    assert np.mean(widths) == pytest.approx(2 * 1.96 / 399**0.5, rel=0.08)

@@ -86,3 +86,27 @@ def test_classify_takes_any_function_and_records_no_gradient():
     logits, labels = torch.cat([images @ weight for images, _ in batches]), torch.cat([labels for _, labels in batches])
     assert figures["images"] == 7
     assert figures["top1"] == pytest.approx(100 * accuracy_score(labels, logits.argmax(1)))
+
+
+@given(predictions())
+@settings(max_examples=50)
+def test_calibration_is_that_of_its_definition(case):
+    logits, labels = case
+    figures = figures_of([case], logits.shape[1])
+    confidence, predicted = logits.softmax(1).double().max(1)
+    bins, right = (15 * confidence).long().clamp(max=14), (predicted == labels).double()
+    expected = [
+        [int((bins == k).sum()), 100 * confidence[bins == k].mean().item(), 100 * right[bins == k].mean().item()]
+        for k in bins.unique()
+    ]
+    for found, row in zip(figures["reliability"], expected, strict=True):
+        assert found == pytest.approx(row)
+    error = sum(count * abs(accuracy - mean) for count, mean, accuracy in expected) / len(labels)
+    assert figures["calibration_error"] == pytest.approx(error, abs=1e-9)
+
+
+def test_the_calibration_error_adds_up_over_bins():
+    """Sure and wrong, unsure and right: the bins' errors do not cancel."""
+    logits = torch.tensor([[0.0, 9.0], [0.1, 0.0]])
+    (sure, unsure), labels = logits.softmax(1).amax(1).tolist(), torch.tensor([0, 0])
+    assert figures_of([(logits, labels)], 2)["calibration_error"] == pytest.approx(100 * (sure + 1 - unsure) / 2)

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from para_former.errors import InputError
-from para_former.execution.planner import DEPTHS, MOST_LAYERS, fit, predict
+from para_former.execution.frozen import FEW_ROWS
+from para_former.execution.planner import DEPTHS, MOST_LAYERS, TILE, _costs, fit, predict
+from para_former.execution.steps import product, weights
+from para_former.execution.work import work
 from para_former.models import ModelConfig
 from tests.execution.constants import CPU, GPU
 
@@ -145,3 +148,45 @@ def test_impossible_questions_are_refused():
     for budget in (0.0, -1.0, float("nan")):
         with pytest.raises(InputError, match="budget_ms: expected a number above 0"):
             fit(budget, ModelConfig(), CPU)
+
+
+def test_passes_over_more_than_the_cache_holds_go_at_the_rate_of_the_memory():
+    instant = {name: ((1, 1e30),) for name in ("batched_rate", "single_rate", "attention_rate")}
+    only = replace(CPU, **instant, function_rate=1e30, cache_rate=1e30, packing_rate=1e30, launch_cost=1e-30)
+    config = ModelConfig(depth=2, layers=4, pool="mean")
+    moved = sum(step.times * step.moved for step in work(config, 8, "serial", only))
+    assert predict(config, replace(only, cache_bytes=2.0**40), 8, "serial").ms < 1e-9
+    found = predict(config, replace(only, cache_bytes=1.0), 8, "serial").ms
+    assert found == pytest.approx(1e3 * 4 * moved / CPU.memory_rate)
+
+
+@pytest.mark.parametrize(
+    ("constants", "rows", "both"), [(CPU, 1, False), (CPU, 2, True), (GPU, 1, False), (GPU, 64, False)]
+)
+def test_reading_is_free_behind_longer_arithmetic_where_the_two_overlap(constants, rows, both):
+    costs = _costs(product("part", 1, rows, 512, 512), constants, cached=False)
+    assert (min(costs["arithmetic"], costs["bytes"]) > 0) == both
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate"), [(2, "memory_rate"), (FEW_ROWS, "memory_rate"), (FEW_ROWS + 1, "packing_rate")]
+)
+def test_weights_of_few_rows_are_read_as_they_lie(rows, rate):
+    costs = _costs(product("part", 1, rows, 512, 512), CPU, cached=False)
+    assert costs["bytes"] == pytest.approx(4 * 512**2 / getattr(CPU, rate))
+
+
+def test_weights_of_more_than_half_the_cache_are_read_from_the_memory():
+    config = ModelConfig(depth=1, layers=6)
+    nbytes = 4.0 * weights(work(config, 1, "prepared", CPU))
+    for share, read in ((0.45, False), (0.55, True)):
+        fast = replace(CPU, cache_bytes=nbytes / share)
+        slow = replace(fast, memory_rate=fast.memory_rate / 100)
+        assert (predict(config, slow).ms > predict(config, fast).ms) == read
+
+
+def test_a_gpu_computes_fewer_tiles_than_it_has_processors_in_the_time_of_one_round():
+    one, round_, two = (
+        _costs(product("part", count, TILE, TILE, TILE), GPU, cached=True)["arithmetic"] for count in (1, 132, 264)
+    )
+    assert one == round_ > 0 and two == pytest.approx(2 * round_)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from para_former.models.layers import dropout
+from para_former.models.layers import dropout, normalize
 from tests.networks import images_for, small_network
 
 COUNT = 400_000
@@ -68,3 +68,19 @@ def test_changes_nothing_outside_of_training():
     x = torch.randn(10)
     assert torch.equal(dropout(x, 0.5, training=False), x)
     assert torch.equal(dropout(x, 0.0, training=True), x)
+
+
+def test_dropout_acts_after_the_positions_and_on_the_hidden_units():
+    model = small_network(dropout=0.5)
+    images, (level,) = images_for(model), model.levels
+    x_hat = normalize(model.embed(images)[None])
+    model.train()
+    for part, draw in {"positions": lambda: model.embed(images), "MLP": lambda: level.mlp(x_hat, level.norm2)}.items():
+        assert (draw() - draw()).abs().max() > 1e-3, part
+
+
+def test_dropout_acts_on_the_hidden_units():
+    model = small_network(dropout=0.5)
+    (level,), x_hat = model.levels, torch.randn(1, 3, 5, 24, dtype=torch.float64)
+    level.train()
+    assert (level.mlp(x_hat, level.norm2) - level.mlp(x_hat, level.norm2)).abs().max() > 1e-3

@@ -109,3 +109,10 @@ def test_parameter_groups_cover_the_network(name):
 def test_in_half_precision_the_output_is_half():
     model = timm.create_model("para_former_2_6", img_size=8).eval().to(torch.bfloat16)
     assert model(torch.zeros(1, 3, 8, 8, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+def test_timms_rates_of_dropout_are_ours():
+    rates = {"drop_rate": 0.1, "proj_drop_rate": 0.2, "attn_drop_rate": 0.3, "drop_path_rate": 0.4}
+    config = timm.create_model("para_former_1_1", img_size=8, **rates).config
+    found = config.head_dropout, config.dropout, config.attention_dropout, config.drop_path
+    assert found == (0.1, 0.2, 0.3, 0.4)

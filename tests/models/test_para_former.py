@@ -7,8 +7,9 @@ import torch
 
 import para_former as pf
 from para_former import InputError
-from para_former.models import select_branches
+from para_former.models import ParaFormer, from_timm, model_config, select_branches
 from para_former.models.para_former import merge
+from para_former.models.weights import serial_vit
 from tests.networks import images_for, small_config, small_network
 
 
@@ -128,3 +129,27 @@ def test_other_images_are_refused(network, images, message, no_shape_checks):
     call = {"model": model, "prepared": pf.prepare(model), "reference": partial(pf.reference, model)}[network]
     with pytest.raises(InputError, match=message):
         call(images)
+
+
+def test_checkpointing_computes_each_level_again_in_the_backward_pass():
+    model, calls = small_network(depth=3, pool="mean").train(), []
+    for level in model.levels:
+        level.register_forward_pre_hook(lambda *_: calls.append(1))
+    model.set_grad_checkpointing()
+    loss = model(images_for(model)).sum()
+    assert len(calls) == 3
+    loss.backward()
+    assert len(calls) == 6
+
+
+def test_initial_weights_have_the_spread_of_timms():
+    config = model_config("para_former_2_2", image_size=8)
+    theirs = from_timm(serial_vit(config).state_dict(), config)
+    for name, ours in ParaFormer(config).state_dict().items():
+        assert ours.std().item() == pytest.approx(theirs[name].std().item(), rel=0.25, abs=1e-9), name
+
+
+def test_a_new_head_begins_as_the_first_one_did():
+    model = small_network(torch.float32)
+    model.reset_classifier(50)
+    assert not model.head.bias.any() and model.head.weight.std().item() == pytest.approx(0.02, rel=0.2)

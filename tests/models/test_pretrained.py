@@ -8,7 +8,7 @@ import torch
 from timm.models import _hub
 
 import para_former as pf
-from para_former.models.pretrained import read_pretrained
+from para_former.models.pretrained import HALF, read_pretrained
 from para_former.models.saving import write_tensors
 from para_former.models.weights import serial_vit
 from tests.models.published import HUB_NAME, HUB_SIZES, PUBLISHED, google_arrays, noisy_vit, write_google
@@ -167,3 +167,8 @@ def test_a_folder_of_ours_brings_its_convolutional_stem(tmp_path):
     assert larger(images_for(larger)).shape == (3, 3)
     for name, tensor in model.embed.proj.state_dict().items():
         assert torch.equal(larger.embed.proj.state_dict()[name], tensor), name
+
+
+def test_a_safetensors_file_expects_pixels_around_a_half(tmp_path):
+    write_tensors(tmp_path / "model.safetensors", noisy_vit(PUBLISHED).state_dict())
+    assert read_pretrained(str(tmp_path / "model.safetensors"), PUBLISHED).normalization == HALF

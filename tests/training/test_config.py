@@ -183,3 +183,11 @@ def test_an_unknown_recipe_or_data_set_is_refused_with_the_known_ones(recipe, da
 def test_a_folder_of_pictures_gives_its_last_name_to_its_runs(named):
     assert get_recipe("basic", "digits").dataset_label() == "digits"
     assert TrainConfig(dataset=named).dataset_label() == "folder-birds"
+
+
+@pytest.mark.parametrize(
+    "change", [{"precision": "bf16"}, {"skip_corrupt": True}, {"train_images": 200}, {"dropout": 0.2}], ids=str
+)
+def test_what_decides_the_numbers_may_not_change_on_resume(change):
+    (name,) = change
+    assert tiny_run(**change).first_difference(tiny_run().conditions()).startswith(f"{name} is")

@@ -247,3 +247,16 @@ def test_a_folder_that_holds_no_run_is_refused_by_name(tmp_path):
     (tmp_path / "record.jsonl").write_text('{"kind": "latency"}\n')
     with pytest.raises(InputError, match="latency"):
         run_line(tmp_path)
+
+
+def test_a_warm_up_ends_after_half_of_the_run():
+    (line,) = lines_of(train_quietly(tiny_run(epochs=1, warmup_epochs=5.0)), "epoch")
+    assert line["lr"] == pytest.approx(learning_rate(9, peak=4e-3, warmup=5, total=10, schedule="cosine"))
+
+
+def test_a_loss_that_is_not_finite_names_the_epoch_that_is_kept(monkeypatch):
+    losses = iter([1.0, math.inf])
+    monkeypatch.setattr(loop, "evaluate", lambda *_: {"loss": next(losses), "top1": 0.0})
+    with pytest.raises(FloatingPointError, match="run: loss not finite in epoch 2; epoch 1 is kept there"):
+        train_quietly(tiny_run(epochs=2))
+    assert load_checkpoint(Path("run"), warn=pytest.fail)[1] == 1

@@ -131,3 +131,29 @@ def test_without_a_gradient_decayed_weights_shrink_and_all_else_stays():
     for name, parameter in model.named_parameters():
         factor = 1 - config.lr * config.weight_decay if id(parameter) in decayed else 1
         torch.testing.assert_close(parameter.detach(), factor * before[name], msg=name)
+
+
+def step_with(optimizer, model, gradient):
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, gradient)
+    optimizer.step()
+    return [(old - new).detach() for old, new in zip(before, model.parameters(), strict=True)]
+
+
+def test_sgd_keeps_nine_tenths_of_its_last_step():
+    model = network()
+    optimizer = build_optimizer(model, tiny_run(optimizer="sgd", lr=0.1, weight_decay=0.0))
+    first, second = (step_with(optimizer, model, 1.0) for _ in range(2))
+    for one, two in zip(first, second, strict=True):
+        torch.testing.assert_close(one, torch.full_like(one, 0.1), rtol=0, atol=1e-5)
+        torch.testing.assert_close(two, torch.full_like(two, 0.19), rtol=0, atol=1e-5)
+
+
+def test_adams_weight_decay_is_a_gradient_of_its_own():
+    """Its first step is the rate in the direction of the penalty, whatever the weight; AdamW's is a share of it."""
+    model = network()
+    optimizer = build_optimizer(model, tiny_run(optimizer="adam", lr=1e-3, weight_decay=0.3))
+    weight, before = model.head.weight, model.head.weight.detach().clone()
+    step_with(optimizer, model, 0.0)
+    torch.testing.assert_close(before - weight.detach(), 1e-3 * before.sign(), rtol=0.05, atol=1e-6)

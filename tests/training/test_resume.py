@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 from para_former.errors import InputError
+from para_former.records import read_records, write_records
 from para_former.training import loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE
 from para_former.training.deadline import Deadline
@@ -241,3 +242,23 @@ def test_a_run_whose_record_is_gone_leaves_nothing_to_the_next(stop_at):
     with stop_at("learning_rate", 3):
         train_quietly(tiny_run(seed=1))
     assert [path.name for path in folder.iterdir()] == ["record.jsonl"]
+
+
+def test_a_run_that_another_process_has_begun_meanwhile_is_left_alone(monkeypatch):
+    def meanwhile(*arguments):
+        begun = begin(*arguments)
+        write_records(Path("run/record.jsonl"), [{"kind": "run", "config": {}}])
+        return begun
+
+    begin = loop._begin
+    monkeypatch.setattr(loop, "_begin", meanwhile)
+    with pytest.raises(InputError, match="run: holds a run already"):
+        train_quietly(tiny_run())
+    assert read_records(Path("run/record.jsonl")) == [{"kind": "run", "config": {}}]
+
+
+def test_a_resumed_run_clears_away_what_a_killed_one_was_writing():
+    train_quietly(tiny_run(), deadline=Deadline(1e-9))
+    (Path("run") / ".checkpoint.next.safetensors.123.tmp").touch()
+    train_quietly(tiny_run(resume=True), deadline=Deadline(1e-9))
+    assert not list(Path("run").glob(".*.tmp"))

@@ -20,6 +20,7 @@ from para_former.training import loop
 from para_former.training.datasets import dataset_of
 from para_former.training.recipes import get_recipe
 from para_former.training.run import run_line
+from para_former.training.start import Start
 from tests.models.published import noisy_vit, write_google
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
@@ -174,3 +175,9 @@ def test_the_network_of_the_recipe_takes_the_weights_of_table_4(monkeypatch):
     monkeypatch.setattr(_hub, "hf_hub_download", lambda *_, **__: 1 / 0)
     with pytest.raises(InputError, match="timm cannot load it: division by zero"), torch.device("meta"):
         read_pretrained("timm:vit_base_patch16_224.orig_in21k", config.network(get_spec("cifar10", config.image_size)))
+
+
+def test_grey_images_are_normalised_by_the_means_over_the_colours():
+    start = Start({"name": "colours"}, ((0.4, 0.5, 0.9), (0.1, 0.2, 0.6)))
+    spec = start.inputs(load_dataset("digits")).spec
+    assert (*spec.mean, *spec.std) == pytest.approx((0.6, 0.3))

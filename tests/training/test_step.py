@@ -165,3 +165,31 @@ def test_attention_of_a_step_is_never_cudnns():
     before = torch.backends.cuda.cudnn_sdp_enabled()
     each.step(IMAGES, LABELS, 0.1)
     assert before and seen == [False] and torch.backends.cuda.cudnn_sdp_enabled()
+
+
+def test_clipping_bounds_the_step_of_scaled_gradients_too():
+    each = learner(optimizer="sgd", weight_decay=0.0, clip_norm=1e-3, precision="fp16")
+    for _ in range(20):  # a scale that is too large is halved, and the step left out
+        before = weights(each.model)
+        each.step(IMAGES, LABELS, 1.0)
+        if moved := (weights(each.model) - before).norm().item():
+            break
+    assert moved == pytest.approx(1e-3, rel=5e-2)
+
+
+PRECISIONS = pytest.mark.parametrize(
+    ("precision", "dtype"), [("float32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+
+
+@PRECISIONS
+def test_products_of_a_step_have_the_precision_asked_for(precision, dtype):
+    each, seen = learner(precision=precision), []
+    each.model.head.register_forward_hook(lambda head, inputs, logits: seen.append(logits.dtype))
+    each.step(IMAGES, LABELS, 0.1)
+    assert seen == [dtype]
+
+
+@PRECISIONS
+def test_products_of_an_evaluation_have_it_too(precision, dtype):
+    assert learner(precision=precision).logits(IMAGES).dtype == dtype

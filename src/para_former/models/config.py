@@ -24,8 +24,8 @@ class ModelConfig:
     """m: modules in series in one branch"""
     layers: int = 6
     """n: modules in all branches together, a multiple of depth"""
-    image_size: int | tuple[int, int] | list[int] = 32
-    """pixels, one number or (height, width); a multiple of patch_size"""
+    image_size: int | tuple[int, int] | list = 32
+    """pixels, one number or (height, width), which JSON has as a list; a multiple of patch_size"""
     patch_size: int = 4
     """pixels along the side of one square patch; with stem "conv" a power of two"""
     stem: Stem = "patch"

@@ -1,0 +1,50 @@
+"""Recipes are what they were when the committed runs were trained, and what their sources say."""
+
+from pathlib import Path
+
+import pytest
+
+from para_former.data import SPECS
+from para_former.records import read_records
+from para_former.training.ablation import changed
+from para_former.training.recipes import RECIPES, get_recipe, with_model
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+CHOSEN = ("epochs", "seed", "precision", "train_images", "pretrained")  # on the command line, not by a recipe
+
+
+def committed_runs():
+    for path in sorted(RESULTS.glob("*/*/**/record.jsonl")):
+        line = read_records(path)[0]
+        if line["recipe"] in RECIPES:
+            yield pytest.param(line, id=path.parent.relative_to(RESULTS).as_posix())
+
+
+@pytest.mark.parametrize("line", list(committed_runs()))
+def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(line):
+    """Else the figures in the docs are no longer those of the recipe."""
+    config = with_model(get_recipe(line["recipe"], line["dataset"]), line["model"])
+    short = line["dataset"] == "flowers102" and line["epochs"] < 500  # without mixing: docs/finetuning.md
+    own, chosen = config.conditions(), (*CHOSEN, "mixup", "cutmix") if short else CHOSEN
+    assert config.first_difference({**line["config"], **{name: own[name] for name in chosen}}) is None
+
+
+def test_fine_tuning_has_the_settings_that_it_cites():
+    run = get_recipe("finetune", "cifar10")
+    assert (run.optimizer, run.lr, run.batch_size, run.epochs, run.schedule) == ("sgd", 3e-2, 512, 10, "cosine")
+    assert (run.clip_norm, run.dropout, run.weight_decay, run.label_smoothing) == (1.0, 0.1, 0.0, 0.0)
+    assert (run.augment.crop_scale, run.augment.flip, run.image_size, run.patch_size) == ((0.05, 1.0), False, 224, 16)
+
+
+def test_a_name_that_says_its_size_has_its_own_heads_whatever_the_recipe():
+    run = with_model(get_recipe("basic", "digits"), "para_former_small_2_2")  # 64 numbers and 4 heads of its own
+    network = run.network(SPECS["digits"])
+    assert (network.width, network.heads) == (384, 6)
+
+
+def test_the_papers_augmentation_is_that_of_the_recipe_paper():
+    run = dict(changed(get_recipe("shallow", "cifar10")))["paper-augmentation"]
+    theirs = get_recipe("paper", "cifar10").augment
+    assert run.augment == theirs
