@@ -151,3 +151,19 @@ def test_what_falls_back_is_not_timed_under_its_name():
 def test_contender_equals_the_plain_loop_on_a_gpu(name, no_shape_checks):
     task = Inference(ModelConfig(depth=2, layers=6, **TINY), batch=3, dtype=torch.float32, device="cuda")
     assert error_of(name, task) < 1e-3  # the encoder's fast path multiplies in TensorFloat32
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize(("depth", "layers"), [(1, 6), (3, 6)])
+def test_vit_pytorch_has_mlps_and_a_read_out_of_the_same_kind(depth, layers, pool, recwarn):
+    pytest.importorskip("vit_pytorch")
+    config = ModelConfig(depth=depth, layers=layers, pool=pool, **TINY)
+    for build in (vit_pytorch, vit_pytorch_parallel):
+        network = build(config)
+        shapes = [tuple(each.weight.shape) for each in network.modules() if isinstance(each, nn.Linear)]
+        width, hidden = config.width, config.mlp_width
+        assert shapes.count((hidden, width)) == shapes.count((width, hidden)) == layers and network.pool == pool
+
+
+def test_a_training_step_in_bfloat16_multiplies_in_bfloat16():
+    assert 1e-4 < error_of("stacked", task_of(dtype=torch.bfloat16, kind=Training)) < 0.1

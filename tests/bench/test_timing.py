@@ -1,11 +1,13 @@
 """Every round calls every function, and the summaries are right. No test looks at a clock."""
 
 from itertools import groupby
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from para_former.bench import timing
 from para_former.bench.timing import LEAST_ROUNDS, interleave, ratio, summarize
 
 
@@ -66,3 +68,18 @@ def test_ratio_is_taken_round_by_round():
 def test_ratio_refuses_runs_of_different_length():
     with pytest.raises(ValueError):
         ratio([1.0, 2.0], [1.0])
+
+
+def test_the_time_of_a_call_is_the_mean_of_several_whatever_their_number(monkeypatch):
+    """A clock that only the functions move: one is called 5 times in its turn, the other once."""
+    now = [0.0]
+
+    def taking(seconds):
+        def function():
+            now[0] += seconds
+
+        return function
+
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    times = timing.interleave({"fast": taking(0.002), "slow": taking(0.02)}, rounds=3)
+    assert times == {"fast": pytest.approx([2.0] * 3), "slow": pytest.approx([20.0] * 3)}

@@ -97,3 +97,10 @@ def test_without_a_gpu_its_suite_says_so_and_how_to_run_it(bench, files, argumen
 def test_bad_arguments_are_told_in_one_line(run, argument):
     code, out, err = run("bench", argument)
     assert (code, out) == (2, "") and err.count("\n") == 1
+
+
+def test_bench_takes_the_seconds_of_a_point(run, monkeypatch):
+    """With none a point has its three rounds."""
+    monkeypatch.setitem(SUITES, "quick", lambda: [Point(layers=2, width=64, image_size=8)])
+    assert run("bench", "--seconds-per-point=0").code == 0
+    assert [record["rounds"] for record in read_records(Path("runs/bench/bench-quick.jsonl"))] == [3]

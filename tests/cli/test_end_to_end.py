@@ -244,3 +244,18 @@ def test_weights_in_another_format_are_used_as_float32(run, trained):
     """A run's network, saved again in half the bytes."""
     save(load(trained).bfloat16(), trained)
     assert run("evaluate", trained, "--device=cpu").code == 0
+
+
+def test_the_report_of_one_record_file_lies_beside_it(run, trained):
+    code, out, err = run("report", trained / "record.jsonl")
+    assert (code, err) == (0, "")
+    assert (trained / "report.html").exists() and (trained / "report.md").exists()
+
+
+def test_evaluate_prints_the_accuracy_of_each_class_beside_its_name(run, trained):
+    result = json.loads(run("evaluate", trained, "--device=cpu", "--json").out)
+    lines = run("evaluate", trained, "--device=cpu").out.splitlines()
+    shown = dict(words for line in lines if len(words := line.split()) == 2 and words[0].isdigit())
+    assert {name: float(value) for name, value in shown.items()} == pytest.approx(
+        dict(zip(result["classes"], result["per_class_top1"], strict=True)), abs=0.051
+    )

@@ -213,6 +213,15 @@ def test_a_failure_of_the_program_has_code_1_and_one_line(run, monkeypatch, flag
     assert all(part in err for part in ("para-former info: ", "RuntimeError", "half the", "answer", "--debug"))
 
 
+def test_an_error_without_a_file_is_a_failure_of_the_program(run, monkeypatch):
+    def fail(*_):
+        raise FileNotFoundError("no such thing")
+
+    monkeypatch.setattr("para_former.cli.report.write_report", fail)
+    result = run("report", ".")
+    assert result.code == 1 and "FileNotFoundError: no such thing" in result.err
+
+
 def test_debug_shows_where_the_program_failed(run, monkeypatch):
     monkeypatch.setattr(info, "run", fail)
     code, out, err = run("info", "--debug")

@@ -89,3 +89,31 @@ def test_bad_input_is_told_in_one_line(run, arguments, named, constants, tmp_pat
     assert (code, out) == (2, "") and err.count("\n") == 1
     assert all(words in err for words in named)
     assert files() == before
+
+
+def test_plan_takes_every_size_of_a_network(run, tmp_path):
+    write_constants(tmp_path / "device.json", CPU)
+    sizes = {
+        "width": 96,
+        "heads": 2,
+        "image_size": 64,
+        "patch_size": 8,
+        "stem": "conv",
+        "pool": "mean",
+        "num_classes": 7,
+    }
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
+    result = json.loads(run("plan", "--budget-ms=20", "--constants=device.json", *flags, "--json").out)
+    expected = fit(20.0, ModelConfig(depth=1, layers=1, **sizes), CPU)
+    assert result["sizes"].items() >= sizes.items()
+    assert [each["ms"] for each in result["candidates"]] == [each.prepared.ms for each in expected] != []
+
+
+def test_plan_sets_the_serial_time_and_the_speed_up_beside_each_network(run, tmp_path):
+    write_constants(tmp_path / "device.json", CPU)
+    out = run("plan", "--budget-ms=5", "--constants=device.json").out
+    rows = [line.split() for line in out.splitlines() if line.lstrip()[:1].isdigit() and "-" in line.split()[0]]
+    expected = fit(5.0, ModelConfig(depth=1, layers=1), CPU)
+    assert [float(row[4]) for row in rows] == pytest.approx([each.serial.ms for each in expected], rel=0.01)
+    speedups = [each.serial.ms / each.prepared.ms for each in expected]
+    assert [float(row[5]) for row in rows] == pytest.approx(speedups, rel=0.01)

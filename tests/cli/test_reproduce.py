@@ -4,6 +4,9 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
+
+from para_former.cli import reproduce
 from para_former.records import read_records
 
 COMMAND = [
@@ -36,3 +39,33 @@ def test_pieces_say_how_far_they_came_and_how_to_go_on(run):
     assert err.splitlines()[-1] == "1 of 1 cells finished; nothing is left to do"
     assert [line["kind"] for line in read_records(record)] == ["run", "epoch", "resumed", "epoch", "test"]
     assert "Training: 1 network, 1 run" in Path("some where/report.md").read_text()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The cells that `reproduce` is asked to fill; it stops before the first."""
+    found = []
+
+    def stop(runs, *_):
+        found.extend(runs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "reproduce", stop)
+    return found
+
+
+def test_every_cell_is_trained_as_the_flags_say(run, asked):
+    flags = ["--device=cpu", "--precision=bf16", "--compile", "--epochs=7", "--seeds=2"]
+    assert run("reproduce", "--table=1-1", *flags).code == 1
+    assert [(each.device, each.precision, each.compile, each.epochs) for each in asked] == [
+        ("cpu", "bf16", True, 7)
+    ] * 2
+    assert [each.seed for each in asked] == [0, 1]
+
+
+def test_a_finished_table_needs_no_data(run, asked, monkeypatch):
+    Path("empty").mkdir()
+    command = ["reproduce", "--dataset=cifar10", "--data-root=empty", "--table=1-1"]
+    assert run(*command).code == 2 and not asked
+    monkeypatch.setattr(reproduce, "is_finished", lambda folder: True)
+    assert run(*command).code == 1 and len(asked) == 1

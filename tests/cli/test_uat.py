@@ -64,3 +64,14 @@ def test_a_mistake_is_told_in_one_line(run, arguments, message):
     code, out, err = run("uat", *arguments)
     assert code == 2 and out == "" and message in err and err.count("\n") == 1
     assert not Path("runs").exists()
+
+
+def test_a_study_looks_at_as_many_images_as_asked_and_diversity_at_those_learned_from(run, trained):
+    for study, images in (("freedom", 24), ("diversity", 1365)):
+        (record,) = json.loads(run("uat", study, trained, "--images=24", "--output=mine", "--json").out)["records"]
+        assert record["images"] == images
+
+
+def test_approximation_fits_as_many_seeds_as_asked(run):
+    (record,) = json.loads(run("uat", "approximation", "--terms=4", "--seeds=2", "--json").out)["records"]
+    assert {(curve["seeds"], len(curve["error"][0])) for curve in record["curves"]} == {(2, 2)}

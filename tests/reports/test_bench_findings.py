@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from para_former.reports import bench_findings as findings
-from para_former.reports.bench import collect_bench
-
-from . import bench_records as records
+from para_former.reports.bench import collect_bench, serial_peer
+from tests.reports import bench_records as records
 
 
 def suite(*lines):
@@ -89,6 +88,12 @@ def test_depth_beside_the_paper(gains, verdict):
     assert text.endswith(f": {verdict}.")
 
 
+def test_depth_without_a_serial_network_is_no_finding():
+    lines = [records.bench_line({"prepared": 5.0}, missing={"serial": "no memory"}, depth=m) for m in (1, 2)]
+    found = findings.gain_with_depth(suite(*lines).series("depth", batch=1))
+    assert found.endswith("none is beside a serial network.")
+
+
 def test_on_a_gpu_depth_is_told_over_the_recorded_serial_network():
     text = findings.gain_with_depth(suite(*(line for line in records.gpu() if line["batch"] == 1)).series("depth"))
     assert (
@@ -116,3 +121,10 @@ def test_the_steps_multiply_to_the_whole():
     assert "the loop of branches 0.95×, fusion and read-out 2.10× over that, folding 2.00× over that, 4.00× in all" in (
         findings.what_contributes([point])
     )
+
+
+def test_a_series_is_told_against_the_recorded_serial_network_where_every_point_has_it():
+    times = {"serial": 10.0, "prepared": 1.0}
+    lines = [records.bench_line({**times, "serial-graph": 2.0}), records.bench_line(times, batch=4)]
+    points = collect_bench({"a": lines})[0].series("batch")
+    assert (serial_peer(points), serial_peer(points[:1])) == ("serial", "serial-graph")

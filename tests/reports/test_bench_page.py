@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from para_former.records import write_records
-from para_former.reports import bench_plots
+from para_former.reports import bench_plots, bench_section
 from para_former.reports.bench import collect_bench
 from para_former.reports.console import print_tables
+from para_former.reports.document import Grid
 from para_former.reports.page import build_markdown, build_page
+from tests.reports import bench_records
 
 from . import bench_records as records
 from . import helpers
@@ -113,3 +115,21 @@ def test_the_overview_on_a_terminal(tmp_path):
     file = io.StringIO()
     print_tables([tmp_path], Console(file=file, width=100))
     assert "suite cpu" in file.getvalue() and "Para-F-2-24" in file.getvalue()
+
+
+@pytest.mark.parametrize(("peer", "drawn"), [("serial", True), ("loop", False)])
+def test_the_papers_speed_up_is_told_of_serial_networks_alone(peer, drawn):
+    lines = [bench_records.bench_line({peer: 10.0, "prepared": 5.0}, depth=m, suite="x") for m in (1, 2)]
+    titles = [
+        figure.title
+        for block in bench_section.bench_section({"a": lines})
+        if isinstance(block, Grid)
+        for figure in block.members
+    ]
+    assert ("Speed-up against depth." in titles) == drawn
+
+
+def test_the_shares_of_each_idea_are_told_of_one_width():
+    lines = [bench_records.bench_line(width=width, depth=m) for width in (192, 768) for m in (1, 2)]
+    (suite,) = collect_bench({"a": lines})
+    assert {point.line["width"] for point in bench_section._shared(suite)} == {192}

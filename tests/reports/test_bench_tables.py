@@ -12,6 +12,7 @@ from para_former.reports.bench_tables import (
     shares_table,
     training_table,
 )
+from tests.reports import bench_records
 
 from . import bench_records as records
 
@@ -131,3 +132,13 @@ def test_peers_stand_in_the_order_of_their_times():
 def test_every_contender_is_explained():
     contenders = pytest.importorskip("para_former.bench.contenders")
     assert MEANING.keys() == contenders.CONTENDERS.keys()
+
+
+@pytest.mark.parametrize(("prepared", "below"), [(5.0, ""), (19.8, ""), (20.2, ""), (25.0, "slower")])
+def test_a_cell_of_the_overview_is_slower_where_even_the_upper_quartile_is(prepared, below):
+    lines = [
+        bench_records.bench_line({"serial": 20.0, "prepared": prepared}, depth=m, batch=b)
+        for m in (1, 2)
+        for b in (1, 4)
+    ]
+    assert overview(collect_bench({"a": lines})[0]).rows[0][-1].below == below

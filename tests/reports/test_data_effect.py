@@ -197,3 +197,9 @@ def test_the_page_is_the_same_bytes_from_the_same_records_and_leads_to_the_secti
     parsed = helpers.Page(page)
     assert "#data-effect" in parsed.links and "data-effect" in parsed.ids
     assert len(parsed.ids) == len(set(parsed.ids))
+
+
+def test_steps_are_told_only_where_the_batches_are_known(records):
+    assert "not as many steps" in build_markdown(records)
+    del next(iter(records.values()))[0]["config"]["batch_size"]
+    assert "not as many steps" not in build_markdown(records)

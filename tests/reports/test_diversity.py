@@ -5,6 +5,7 @@ import pytest
 from para_former.errors import InputError
 from para_former.reports.diversity import between_data_sets, diversity_sentences
 from para_former.reports.page import build_markdown, build_page
+from para_former.reports.theory import collect_theory
 
 from . import helpers
 
@@ -110,3 +111,8 @@ def test_without_its_record_the_question_is_not_asked_and_a_broken_one_is_refuse
     assert "to blame?" not in build_markdown({"a": helpers.training()})
     with pytest.raises(InputError, match="expected 'correlations' in every theory line of diversity"):
         build_page({"a": [{key: value for key, value in study().items() if key != "correlations"}]})
+
+
+def test_of_one_network_trained_for_other_epochs_each_study_counts():
+    records = [study(), {**study(), "epochs": 9}, {**study(seed=1)}, study()]
+    assert len(collect_theory({"a": records})) == 3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from para_former.errors import InputError
 from para_former.reports import paper
-from para_former.reports.experiments import experiments, network_label
+from para_former.reports.experiments import built_shape, experiments, network_label
 from para_former.reports.runs import collect
 
 from . import helpers
@@ -197,3 +197,8 @@ def test_lines_of_other_kinds_are_not_read():
 )
 def test_labels(model, shape, label):
     assert network_label(model, *shape) == label
+
+
+def test_tokens_of_an_image_that_is_no_square():
+    config = {**helpers.run_line()["model_config"], "image_size": [32, 64]}
+    assert built_shape(config)["tokens"] == 8 * 16 + 1

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from para_former.reports import paper
 from para_former.reports.experiments import experiments
-from para_former.reports.findings import course, findings, gain, growth_with_depth, growth_with_layers, latency, trade
+from para_former.reports.findings import (
+    course,
+    doubt,
+    findings,
+    gain,
+    growth_with_depth,
+    growth_with_layers,
+    latency,
+    trade,
+)
 from para_former.reports.runs import collect
 from para_former.reports.tables import hardware
 
@@ -139,3 +148,30 @@ def test_gain_and_loss(change):
     assert gain(experiment({(1, 1): [50.0], (1, 6): [50.0 + change]})) == (
         f"From 1 to 6 layers, depth 1 {word} 3.00 points."
     )
+
+
+def test_speeds_with_other_threads_are_not_those_of_the_first_place():
+    lines = helpers.training()
+    lines[0]["environment"] = {**helpers.ENVIRONMENT, "threads": 2}
+    moved = {**helpers.ENVIRONMENT, "threads": 1}
+    lines.insert(2, {"kind": "resumed", "epoch": 1, "environment": moved, "compile": False})
+    for line in lines[3:-1]:
+        line["images_per_second"] = 1.0
+    (run,), _ = collect({"a": lines})
+    assert run.speeds == [3700.0]
+
+
+@pytest.mark.parametrize(("gap", "inside"), [(2.5, True), (3.0, False)])
+def test_within_the_spread_is_within_both_together(gap, inside):
+    """Seeds 2 points apart have a sample standard deviation of 1.41."""
+    one, other = experiment({(1, 1): [49.0, 51.0], (1, 6): [49.0 + gap, 51.0 + gap]}).measured
+    assert bool(doubt(one, other)) == inside
+
+
+def test_no_gain_is_no_loss():
+    assert "depth 1 gains 0.00 points" in gain(experiment({(1, 1): [50.0], (1, 6): [50.0]}))
+
+
+def test_the_gain_of_depth_is_over_the_best_of_depth_one():
+    found = gain(experiment({(1, 1): [50.0], (1, 6): [60.0], (6, 6): [75.0]}))
+    assert found.endswith("Para-F-6-6, of depth 6, is 15.00 points above the best of depth 1.")

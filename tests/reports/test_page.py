@@ -1,6 +1,7 @@
 """The whole report: complete, self-contained, escaped, the same bytes from the same records, and written safely."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -177,3 +178,18 @@ def test_a_file_in_place_of_the_output_folder_is_refused(tmp_path):
     write_records(tmp_path / "record.jsonl", helpers.training())
     with pytest.raises(InputError, match="expected a folder"):
         write_report([tmp_path], tmp_path / "record.jsonl")
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monkeypatch):
+    write_records(tmp_path / "a.jsonl", helpers.training())
+    page, _ = write_report([tmp_path], tmp_path)
+    before = page.read_bytes()
+    write_records(tmp_path / "a.jsonl", helpers.training(top1=70.0))
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError):
+        write_report([tmp_path], tmp_path)
+    assert page.read_bytes() == before

@@ -150,3 +150,33 @@ def test_without_a_latency_the_comparison_at_equal_latency_is_not_measured(again
     (cells,) = answers.serial_table(found(against_serial)).rows
     assert [cell.text for cell in cells[-2:]] == ["70.00", "not measured"]
     assert re.fullmatch("not measured", cells[3].text)
+
+
+@pytest.mark.parametrize(("epochs", "named"), [(499, True), (500, False)])
+def test_above_the_paper_in_fewer_epochs_are_only_trainings_of_fewer_epochs(epochs, named):
+    lines = helpers.training(1, 1, 90.0, recipe="fingerprint", epochs=epochs, done=0)
+    lines += [helpers.tested_line(epochs, 90.0, ["a", "b"])]
+    text = answers.fingerprint(experiments(*collect({"a": lines})), [])
+    assert ("Para-F-1-1 by 34.05 points after" in text, "in fewer epochs: none." in text) == (named, not named)
+
+
+def test_of_equally_long_trainings_that_of_most_seeds_stands_in_the_papers_table():
+    one = helpers.training(1, 6, 70.0, recipe="paper")
+    more = {str(seed): helpers.training(1, 6, 60.0, recipe="paper-short", seed=seed) for seed in (0, 1)}
+    for records in ({"a": one, **more}, {**more, "z": one}):
+        _, network = longest(experiments(*collect(records)), "cifar10", ("paper", "paper-short"), (1, 6))
+        assert network.seeds == 2
+    less = {"a": helpers.training(1, 6, 60.0, recipe="paper-short")}
+    two = {str(seed): helpers.training(1, 6, 70.0, recipe="paper", seed=seed) for seed in (0, 1)}
+    _, network = longest(experiments(*collect({**less, **two})), "cifar10", ("paper", "paper-short"), (1, 6))
+    assert network.seeds == 2
+
+
+def test_single_seeds_count_only_where_layers_are_equal():
+    """The networks that the question of depth rests on."""
+    records = {f"{m}-{seed}": helpers.training(m, 24, 60.0 + m, seed=seed) for m in (1, 2) for seed in (0, 1)}
+    records["alone"] = helpers.training(1, 6, 50.0)
+    asked = dict(answers.questions(experiments(*collect(records))))
+    texts = {question.split(",")[0]: sentence for question, (sentence, *_) in asked.items()}
+    assert "single seed" in texts["Does accuracy grow with the number of layers"]
+    assert "single seed" not in texts["Does it grow with depth"]

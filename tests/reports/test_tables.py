@@ -10,6 +10,7 @@ from para_former.reports.runs import collect
 from para_former.reports.tables import (
     accuracy_table,
     duration,
+    images_per_second,
     latency_table,
     number_places,
     place_table,
@@ -73,6 +74,15 @@ def test_runs_that_repeat_a_seed_are_told():
 
 def test_a_data_set_outside_the_paper_has_no_column_for_it():
     assert "Paper, 500 epochs, %" not in table(helpers.family("digits")).columns
+
+
+def test_the_speed_of_a_run_is_the_same_median_in_every_table():
+    lines = helpers.training(epochs=2)
+    lines[1]["images_per_second"], lines[2]["images_per_second"] = 1000.0, 3000.0
+    runs, _ = collect({"a": lines})
+    (network,) = [each for found in experiments(runs, []) for each in found.networks if each.runs]
+    (cells,) = run_table(runs, number_places([run.line for run in runs])).rows
+    assert "2,000" in [cell.text for cell in cells] and images_per_second(network).text == "2,000"
 
 
 def test_conditions_of_every_run_and_latency():

@@ -132,3 +132,39 @@ def test_the_page_is_the_same_bytes_from_the_same_records_and_leads_to_the_secti
     assert page == build_page(dict(reversed(records.items()))) and html_page(section(records))
     parsed = helpers.Page(page)
     assert "#transfer" in parsed.links and "transfer" in parsed.ids
+
+
+def transfers_of(records):
+    return transfers(experiments(*collect(records)))
+
+
+def test_from_scratch_is_from_scratch_on_the_same_data_set():
+    records = {"tuned": tuned(70.0, dataset="cifar10"), "elsewhere": helpers.training(top1=99.0)}
+    records["tuned"][0]["dataset"] = "cifar100"
+    (row,) = transfers_of(records)
+    assert row.scratch is None
+    records["scratch"] = helpers.training(top1=60.0, dataset="cifar100", epochs=9)
+    assert transfers_of(records)[0].gain == 10.0
+
+
+def test_fine_tunings_of_other_epochs_recipes_or_settings_are_rows_of_their_own():
+    records = {
+        "a": tuned(70.0),
+        "b": tuned(71.0, 1),
+        "longer": tuned(72.0, 2, epochs=5),
+        "other": tuned(73.0, recipe="x"),
+    }
+    rows = transfers_of(records)
+    assert [(each.experiment.recipe, each.experiment.epochs, each.network.seeds) for each in rows] == [
+        ("basic", 3, 2), ("basic", 5, 1), ("x", 3, 1)
+    ]  # fmt: skip
+
+
+def test_the_papers_network_just_begun_is_not_measured():
+    from para_former.reports.document import Paragraph
+    from para_former.reports.transfer import transfer_section
+
+    records = {"theirs": tuned(98.0, depth=12, layers=12, weights="vit", dataset=None, done=1)}
+    records["theirs"][0]["model"] = "para_former_base_12_12"
+    (text,) = [b.text for b in transfer_section(experiments(*collect(records))) if isinstance(b, Paragraph)]
+    assert "that is not measured here" in text

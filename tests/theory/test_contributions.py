@@ -1,12 +1,15 @@
 """Branches of a network from one pass: the same as networks of these branches alone, and parts that add up."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from para_former import theory
 from para_former.errors import InputError
 from para_former.models import select_branches
-from para_former.theory.contributions import effective_rank, linear_cka
+from para_former.theory.contributions import effective_rank, greedy_order, linear_cka
 from tests.networks import images_for, small_network
 
 
@@ -75,3 +78,32 @@ def test_effective_rank_and_similarity_of_known_matrices():
     assert linear_cka(eye, 3 * eye @ rotation + 1) == pytest.approx(1)
     other = torch.randn(50, 5, dtype=torch.float64)
     assert linear_cka(eye, other - eye @ (eye.T @ other)) == pytest.approx(0, abs=1e-10)
+
+
+def test_of_two_branches_without_one_is_the_other_alone():
+    _, outputs = outputs_of(small_network(layers=2), 20)
+    study = theory.branch_study(outputs, outputs)
+    assert study["error_without"] == study["error_alone"][::-1]
+
+
+def test_the_order_is_chosen_on_one_set_of_images_and_judged_on_the_other():
+    _, outputs = outputs_of(small_network(layers=4), 20)
+    chosen, judged = (replace(outputs, labels=outputs.logits([j]).argmax(1)) for j in (3, 0))
+    study = theory.branch_study(chosen, judged)
+    assert study["greedy"] == greedy_order(chosen) != greedy_order(judged)
+    assert study["order_greedy"][0] == judged.errors(study["greedy"][:1])
+
+
+def test_what_all_branches_share_makes_none_of_them_alike():
+    """Rank and similarity are of what a branch adds to the image, sizes of what tells classes apart."""
+    model = small_network(layers=4)
+    _, outputs = outputs_of(model, 20)
+    before = theory.branch_study(outputs, outputs)
+    shift = 9 * torch.randn_like(outputs.inputs)
+    moved = replace(outputs, rows=outputs.rows + shift, inputs=outputs.inputs + shift)
+    after = theory.branch_study(moved, moved)
+    assert np.allclose(before["similarity"], after["similarity"])
+    assert before["effective_rank"] == pytest.approx(after["effective_rank"])
+    with torch.no_grad():
+        model.head.weight += torch.randn(model.config.width, dtype=torch.float64)  # the same for every class
+    assert theory.branch_study(outputs, outputs)["logit_size"] == pytest.approx(before["logit_size"])

@@ -7,7 +7,7 @@ import torch
 
 from para_former import InputError, theory
 from para_former.reports.page import build_markdown, build_page
-from para_former.reports.theory_findings import approximation_finding
+from para_former.reports.theory_findings import approximation_finding, theory_sentences
 from para_former.theory.studies import approximation_study, decomposition_study, freedom_study, untrained
 from tests.networks import images_for, small_network
 from tests.reports import helpers
@@ -94,6 +94,15 @@ def test_the_rate_of_the_last_doublings_stands_beside_that_of_all():
     )
 
 
+def test_what_rises_does_not_fall():
+    curve = {"target": "wave", "describe": "f", "rate": 1.0, "rate_low": 1.0, "rate_high": 1.0}
+    text = approximation_finding({**curve, "terms": [2, 4], "error": [[0.1], [0.2]]})
+    assert "goes from 10 % at N = 2 to 20 % at N = 4, rising at 1 of 1 doublings" in text
+    (branches,) = [each for each in studies(layers=2) if each["study"] == "branches"]
+    text = " ".join(theory_sentences({**branches, "order_given": [[40.0, 1.0], [50.0, 1.5]]}))
+    assert "the loss goes from 1.00 to 1.50, rising at 1 of 1 steps" in text
+
+
 def test_the_last_record_of_a_study_counts(records):
     changed = json.loads(json.dumps(records[2]))
     changed["images"] = 777
@@ -113,3 +122,20 @@ def test_hostile_names_are_escaped(records):
     hostile = '<script>alert("1")</script>'
     lines = [{**record, "model": hostile, "dataset": hostile} for record in records]
     assert "script" not in helpers.Page(build_page({"theory.jsonl": lines})).tags
+
+
+def similarity_record(trained, untrained):
+    def slots(auc):
+        slot = {"auc_null": [0.4, 0.6], "pairs": {}, "course": []}
+        return [{**slot, "slot": name, "module": m, "auc": auc} for name, m in (("pixels", 0), ("W", 1))]
+
+    names = {"model": "para_former_1_6", "depth": 1, "layers": 6, "dataset": "digits", "images": 9}
+    return {"study": "similarity", **names, "slots": slots(trained), "untrained": slots(untrained)}
+
+
+@pytest.mark.parametrize(("trained", "untrained", "what"), [(0.9, 0.8, "there without"), (0.9, 0.55, "learned")])
+def test_what_tells_classes_apart_is_there_or_learned(trained, untrained, what):
+    (text,) = [
+        each for each in theory_sentences(similarity_record(trained, untrained)) if "before any training" in each
+    ]
+    assert f"most of what tells classes apart is {what}" in text

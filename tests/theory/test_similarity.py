@@ -45,3 +45,50 @@ def test_slots_that_stand_still_are_left_out():
     study = theory.similarity_study(model, images, images, images, torch.arange(6) % 2)
     still = {(slot.name, slot.module) for slot in theory.expand(2, "layernorm") if not slot.expression.varies}
     assert not still & {(slot["slot"], slot["module"]) for slot in study["slots"]}
+
+
+@pytest.fixture(scope="module")
+def alike():
+    """Eight nearly equal images of each of three classes, which the labels know: model, images, labels, study."""
+    torch.manual_seed(0)
+    model = small_network(depth=2)
+    images = images_for(model, 3).repeat(8, 1, 1, 1)
+    images = images + 0.02 * torch.randn_like(images)
+    labels = torch.arange(24) % 3
+    return model, images, labels, theory.similarity_study(model, images, images, torch.randn_like(images), labels)
+
+
+def test_images_that_are_nearly_equal_are_the_pairs_of_one_class(alike):
+    for slot in alike[-1]["slots"]:
+        assert slot["auc"] == 1 and slot["pairs"]["same class"][0] > slot["pairs"]["other class"][2]
+
+
+def test_twins_have_no_part_in_the_noise(alike):
+    model, images, labels, study = alike
+    torch.manual_seed(1)
+    noise = torch.randn_like(images)
+    one, other = (theory.similarity_study(model, images, twins, noise, labels) for twins in (images, -images))
+    for slot, same in zip(one["slots"], other["slots"], strict=True):
+        assert slot["pairs"]["noise"] == pytest.approx(same["pairs"]["noise"])
+
+
+def test_the_course_goes_from_pairs_unlike_in_pixels_to_pairs_alike(alike):
+    for slot in alike[-1]["slots"]:
+        across = [x for x, _ in slot["course"]]
+        assert across == sorted(across)
+
+
+def test_of_shuffled_labels_19_in_20_fall_into_the_null():
+    model = small_network()
+    images, labels = images_for(model, 24), torch.arange(24) % 3
+    pixels, *_ = theory.similarity_study(model, images, images, images, labels)["slots"]
+    low, high = pixels["auc_null"]
+    rows, columns = np.triu_indices(24, 1)
+    pairs = cosines(images.flatten(1)[None], 24).numpy()[rows, columns]
+    generator = np.random.default_rng(1)
+    inside = []
+    for _ in range(300):
+        shuffled = generator.permutation(labels.numpy())
+        same = shuffled[rows] == shuffled[columns]
+        inside.append(low <= (pairs[same][:, None] > pairs[~same]).mean() <= high)
+    assert 0.9 < np.mean(inside) < 0.99

@@ -1,5 +1,7 @@
 """Eq. 1: the module is the formula, least squares is least squares, and more terms bring the error down."""
 
+import statistics
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -44,3 +46,24 @@ def test_training_all_parameters_is_never_worse_than_the_output_alone():
 
 def test_the_rate_of_a_power_law_is_its_exponent():
     assert slope([1, 4, 16], [1.0, 0.5, 0.25]) == pytest.approx(-0.5)
+
+
+def test_the_rate_is_that_of_the_median_and_seeds_are_fits_of_their_own():
+    wave = targets()[0]
+    found = error_against_terms(wave.points, wave.check, [2, 8, 32], seeds=3, how="output")
+    assert all(len(set(row)) == 3 for row in found["error"])
+    assert found["rate"] == pytest.approx(slope(found["terms"], [statistics.median(row) for row in found["error"]]))
+
+
+def test_a_relative_error_is_one_of_what_varies():
+    """A constant is no part of the size of a function."""
+    x = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
+    nothing = Approximator(1, 1, 2)
+    assert relative_error(nothing, x, x) == pytest.approx((1, 1))
+    assert relative_error(nothing, x, x + 5)[1] == pytest.approx(6)
+
+
+@pytest.mark.parametrize("target", targets()[:3], ids=lambda target: target.name)
+def test_a_function_is_judged_between_the_points_it_is_fitted_at(target):
+    fitted, judged = ({tuple(point) for point in each[0].tolist()} for each in (target.points, target.check))
+    assert fitted and judged and not fitted & judged

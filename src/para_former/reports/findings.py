@@ -261,7 +261,7 @@ def _number(count: int, noun: str) -> str:
 
 
 def _changes(points: float) -> str:
-    return f"gains {points:.2f} points" if points > 0 else f"loses {-points:.2f} points"
+    return f"gains {points:.2f} points" if points >= 0 else f"loses {-points:.2f} points"
 
 
 def _beats(one: Network, other: Network) -> bool:

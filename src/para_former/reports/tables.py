@@ -71,7 +71,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
     )
 
     def row(run: Run) -> tuple[Cell, ...]:
-        line, speeds = run.line, sorted(run.speeds)
+        line = run.line
         return (
             Cell(network_label(line["model"], line["depth"], line["layers"])),
             Cell(title(line["dataset"])),
@@ -79,7 +79,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
             Cell(str(line["seed"])),
             Cell(f"{run.last_epoch} of {line['epochs']}"),
             _measured(run.top1, "{:.2f}", run.state),
-            _measured(speeds[len(speeds) // 2] if speeds else None, "{:,.0f}"),
+            _median_speed(run.speeds),
             Cell(str(line["split"].get("hash", "unknown"))),
             Cell(", ".join(dict.fromkeys(str(places[_place(piece)]) for piece, _ in run.pieces))),
             Cell("", links=((run.path, run.path),)),
@@ -205,7 +205,10 @@ def latency(network: Network) -> Cell:
 
 def images_per_second(network: Network) -> Cell:
     """Images trained on in a second: the median over the epochs of its runs, each where it began."""
-    speeds = [speed for run in network.runs for speed in run.speeds]
+    return _median_speed([speed for run in network.runs for speed in run.speeds])
+
+
+def _median_speed(speeds: Sequence[float]) -> Cell:
     return _measured(statistics.median(speeds) if speeds else None, "{:,.0f}")
 
 

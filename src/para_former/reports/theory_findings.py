@@ -5,7 +5,7 @@ The `kind` of these records is "theory"; `study` says which one. Sentences are f
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from para_former.records import Record
 from para_former.reports.diversity import diversity_sentences
@@ -35,13 +35,17 @@ def approximation_finding(curve: Record) -> str:
     if len(terms) > 3 and min(medians) > 0:
         slope = math.log(medians[-1] / medians[-3]) / math.log(terms[-1] / terms[-3])
         last = f", over the last two doublings N^({slope:.2f})"
-    steps = "with every doubling of N" if not rises else f"but not at every doubling of N ({rises} times it rises)"
+    steps = "with every doubling of N" if not rises else f"rising at {rises} of {len(medians) - 1} doublings"
     return (
-        f"{curve['target'].capitalize()} ({curve['describe']}): with all parameters fitted the error falls from "
-        f"{_percent(medians[0])} at N = {terms[0]} to {_percent(medians[-1])} at N = {terms[-1]}, "
+        f"{curve['target'].capitalize()} ({curve['describe']}): with all parameters fitted the error {_way(medians)} "
+        f"from {_percent(medians[0])} at N = {terms[0]} to {_percent(medians[-1])} at N = {terms[-1]}, "
         f"{steps}; about as N^({rate:.2f}) (single seeds {low:.2f} to {high:.2f}{last}), {pace} the N^(-0.5) of "
         "Barron's bound."
     )
+
+
+def _way(values: Sequence[float]) -> str:
+    return "falls" if values[-1] < values[0] else "goes"
 
 
 def _decomposition(record: Record) -> list[str]:
@@ -120,14 +124,15 @@ def _branches(record: Record) -> list[str]:
     similar = [value for j, row in enumerate(record["similarity"]) for value in row[:j]]
     rises = sum(later > earlier for earlier, later in zip(given, given[1:], strict=False))
     power = _power_law(given)
-    grows = "with every branch" if not rises else f"but rises at {rises} of {len(given) - 1} steps"
+    steps = "with every branch" if not rises else f"rising at {rises} of {len(given) - 1} steps"
     return [
         f"{_name(record)}, {record['branches']} branches, {record['images']:,} validation images: error "
         f"{error:.1f} % (loss {loss:.2f}) with all, {min(without):.1f} to {max(without):.1f} % with any one dropped, "
         f"{min(alone):.1f} to {max(alone):.1f} % with one alone.",
-        f"Adding branches in the order given, the loss falls from {given[0]:.2f} to {given[-1]:.2f}, {grows}; in the "
-        f"order chosen greedily on training images, {enough} of {record['branches']} branches come within a tenth of "
-        "the whole network's loss. These branches were trained together, so this is not the error of smaller networks.",
+        f"Adding branches in the order given, the loss {_way(given)} from {given[0]:.2f} to {given[-1]:.2f}, {steps}; "
+        f"in the order chosen greedily on training images, {enough} of {record['branches']} branches come within a "
+        "tenth of the whole network's loss. These branches were trained together, so this is not the error of "
+        "smaller networks.",
         power,
         f"What branches add is of effective rank {min(record['effective_rank']):.1f} to "
         f"{max(record['effective_rank']):.1f}; their pairwise similarity (CKA) is {statistics.fmean(similar):.2f} on "

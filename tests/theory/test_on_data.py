@@ -1,0 +1,35 @@
+"""Which images the studies look at."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from para_former.data import load_dataset
+from para_former.theory import on_data
+from tests.networks import small_network
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+def digits_network():
+    return small_network(torch.float32, in_channels=1, num_classes=10)
+
+
+@pytest.mark.parametrize("study", on_data.STUDIES)
+def test_no_study_asks_for_a_test_image(digits, study, no_shape_checks):
+    found = on_data.STUDIES[study](digits_network(), replace(digits, test=None), 12)
+    assert found["images"] == (72 if study == "branches" else 12)
+    assert found.get("images_to_choose") == (1365 if study == "branches" else None)
+
+
+def test_digits_have_no_mirrored_twins(digits, monkeypatch):
+    flips, real = [], on_data.augment_pixels
+    monkeypatch.setattr(
+        on_data, "augment_pixels", lambda pixels, uniforms, how: flips.append(how.flip) or real(pixels, uniforms, how)
+    )
+    on_data.similarity(digits_network(), digits, 12)
+    assert flips == [False]
