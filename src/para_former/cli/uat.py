@@ -1,6 +1,7 @@
 """`para-former uat STUDY [RUN...]`: the paper's theory on trained networks, as records and a page."""
 
 import resource
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -85,7 +86,7 @@ def _of_run(folder: Path, options: Options) -> Record:
 
 def _environment() -> Record:
     """Conditions, threads and the most memory this process has held, bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {**environment(), "threads": torch.get_num_threads(), "peak_memory": peak}
 
 
