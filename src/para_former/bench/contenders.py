@@ -79,7 +79,9 @@ def _recorded_serial(task: Task, record: Callable[..., Replay]) -> Recorded:
 
 CONTENDERS = {
     "serial": Contender(_serial, "serial"),
-    "serial-compiled": Contender(lambda task: _recorded_serial(task, record_compiled), "serial"),
+    "serial-compiled": Contender(
+        lambda task: _recorded_serial(task, partial(record_compiled, dtype=task.dtype)), "serial"
+    ),
     "serial-graph": Contender(lambda task: _recorded_serial(task, record_cuda_graph), "serial"),
     "serial-readout": Contender(lambda task: peers.read_out_only(_serial(task)), "serial"),
     "encoder": Contender(lambda task: peers.encoder(_serial(task)), "serial"),
