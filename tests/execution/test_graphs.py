@@ -42,7 +42,7 @@ class Photograph:
 
 
 def cache(recorder: Recorder, limit: int = 2) -> GraphCache:
-    return GraphCache(lambda images, count: images * count, recorder, limit)
+    return GraphCache(lambda images, count: images * count, recorder, torch.float32, limit)
 
 
 def test_each_shape_is_recorded_once_and_replayed_after():
@@ -83,7 +83,9 @@ def test_what_cannot_be_compiled_is_recorded_without(monkeypatch):
 def rewriting(recorder: Recorder, rewritten) -> GraphCache:
     """A cache that may record `rewritten` for one image and has nothing else for more."""
     compute = {1: rewritten}
-    return GraphCache(lambda images, count: images * count, recorder, rewritten=lambda images: compute.get(len(images)))
+    return GraphCache(
+        lambda images, count: images * count, recorder, torch.float32, rewritten=lambda images: compute.get(len(images))
+    )
 
 
 def test_what_is_rewritten_is_recorded_where_it_computes_the_same():
@@ -98,8 +100,8 @@ def test_what_counts_as_the_same_is_up_to_the_number_format(dtype, used):
     graphs = GraphCache(
         lambda images, count: images,
         Recorder(),
+        dtype,
         rewritten=lambda images: lambda images, count: images * 1.05,
-        dtype=dtype,
     )
     assert torch.equal(graphs(torch.ones(2), 1), torch.full((2,), 1.05 if used else 1.0))
     assert (graphs.fallback is None) == used
@@ -199,7 +201,7 @@ def test_calls_from_two_threads_do_not_meet_in_a_graph():
             raise AssertionError("two threads replayed one graph")
         return images
 
-    graphs = GraphCache(lambda images, count: images, lambda *_: replay)
+    graphs = GraphCache(lambda images, count: images, lambda *_: replay, torch.float32)
     with ThreadPoolExecutor(2) as pool:
         for result in [pool.submit(graphs, torch.ones(1), 1) for _ in range(2)]:
             result.result()
@@ -231,6 +233,19 @@ def test_a_network_with_other_weights_replays_no_graph_of_the_earlier(around, as
     assert loaded(images) is before and not torch.allclose(before, expected)
     loaded.load_state_dict(wanted.state_dict(), assign=assign)
     assert torch.equal(loaded(images), expected)
+
+
+def test_graphs_go_with_the_network_they_were_recorded_from():
+    prepared = pf.prepare(model := small_network(), "graphed")
+    prepared._graphs.record = lambda function, images: function  # keeps what it replays, as a graph does
+    prepared(images_for(model))
+    before = weakref.ref(prepared._graphs)
+    gc.disable()
+    try:
+        prepared.float()
+        assert before() is None
+    finally:
+        gc.enable()
 
 
 class OnGPU(torch.Tensor):

@@ -35,6 +35,16 @@ def test_a_subset_of_branches_is_the_network_of_those_branches_alone():
     torch.testing.assert_close(subset(images), expected, rtol=0, atol=1e-12)
 
 
+def test_a_subset_has_the_head_and_the_number_formats_that_are_there():
+    model = small_network(torch.float32).bfloat16()
+    model.norm, model.head = model.norm.float(), torch.nn.Linear(24, 7)
+    subset = select_branches(model, [1])
+    for name, tensor in subset.state_dict().items():
+        whole = model.state_dict()[name]
+        assert torch.equal(tensor, whole[1:2] if name.startswith("levels.") else whole), name
+        assert (tensor.dtype, tensor.data_ptr() == whole.data_ptr()) == (whole.dtype, False), name
+
+
 @pytest.mark.parametrize("branches", [[], [6], [-1]])
 def test_branches_that_are_not_there_are_refused(branches):
     with pytest.raises(InputError, match="branches: expected"):

@@ -130,7 +130,7 @@ def test_an_array_of_googles_is_not_repeated_to_fill_a_larger_one(tmp_path, name
 def test_a_file_is_not_taken_for_less_than_its_folder_says(tmp_path):
     write_tensors(file := tmp_path / "model.safetensors", noisy_vit(PUBLISHED).state_dict())
     (tmp_path / "config.json").write_text("{}")
-    assert "expected the folder around it, whose config.json says how images are normalised" in refusal(file)
+    assert "expected the folder around it, which says more by its config.json" in refusal(file)
 
 
 def test_a_wrong_safetensors_file_is_told_in_one_line(tmp_path):

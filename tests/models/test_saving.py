@@ -33,6 +33,13 @@ def test_every_tensor_comes_back_in_its_own_number_format(tmp_path):
     assert len(set(formats.values())) == 3 and all(parameter.requires_grad for parameter in loaded.parameters())
 
 
+def test_whole_numbers_are_no_weights(tmp_path):
+    pf.save(model := small_network(torch.float32), tmp_path)
+    write_tensors(tmp_path / "model.safetensors", model.state_dict() | {"head.bias": torch.ones(5, dtype=torch.int32)})
+    with pytest.raises(pf.InputError, match="'head.bias': expected numbers like torch.float32, found torch.int32"):
+        pf.load(tmp_path)
+
+
 def test_a_compiled_network_is_saved_under_its_own_names(tmp_path, no_shape_checks):
     model = small_network(torch.float32)
     pf.save(torch.compile(model), tmp_path)

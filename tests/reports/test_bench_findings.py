@@ -91,7 +91,7 @@ def test_depth_beside_the_paper(gains, verdict):
 def test_depth_without_a_serial_network_is_no_finding():
     lines = [records.bench_line({"prepared": 5.0}, missing={"serial": "no memory"}, depth=m) for m in (1, 2)]
     found = findings.gain_with_depth(suite(*lines).series("depth", batch=1))
-    assert found.endswith("none is beside a serial network.")
+    assert found.endswith("no point was measured beside a serial network.")
 
 
 def test_on_a_gpu_depth_is_told_over_the_recorded_serial_network():

@@ -14,11 +14,11 @@ from para_former.execution.frozen import FrozenClassReadOut, FrozenEmbedding
 from para_former.models.config import ModelConfig
 from para_former.models.layers import EPSILON
 
-TILE = 2**14  # bytes of a weight that a program reads at once: 64 for each of its threads
-PARTS = 2**13  # numbers of the parts of a sum that a program reads at once
+WEIGHT_BYTES = 2**14  # that a program reads at once: 64 for each of its threads
+SUM_NUMBERS = 2**13  # of the parts of a sum, likewise
 WARPS = 8
 REGISTERS = 128  # of a thread of `mlp`: two such programs fit a processor
-PROGRAMS = 192  # that share the hidden units of all branches: an H200 holds 264 of them at once
+MLP_PROGRAMS = 192  # for one image, that share the hidden units of all branches: an H200 holds 264 at once
 
 power_of_2 = triton.next_power_of_2  # at least this number: what a block of a kernel may hold
 
@@ -46,7 +46,8 @@ def read_out(
 ) -> Float[Tensor, "batch parts width"]:
     """`part` of the first `branches` branches, in parts whose sum is the sum over branches."""
     config, (_, batch, count, width), hidden = part.config, tokens.shape, part.fc1_weight.shape[1]
-    heads, head_width, (rows, block) = config.heads, width // config.heads, _tile(width, TILE // tokens.element_size())
+    heads, head_width = config.heads, width // config.heads
+    rows, block = _tile(width, WEIGHT_BYTES // tokens.element_size())
     options = {"D": width, "HEADS": heads, "NORMED": config.residual == "normed", "EPSILON": EPSILON, "BLOCK_D": block}
     options |= {"num_warps": WARPS}
 
@@ -61,7 +62,7 @@ def read_out(
         **options,
     )  # fmt: skip
     few = min(rows, power_of_2(hidden))
-    units = few * triton.cdiv(hidden, few * max(1, PROGRAMS // branches))
+    units = few * triton.cdiv(hidden, few * max(1, MLP_PROGRAMS // branches))
     blocks = triton.cdiv(hidden, units)
     outputs = attended.new_empty(batch, branches * blocks, width)
     kernels.mlp[batch, blocks, branches](
@@ -82,7 +83,7 @@ def classify(
 ) -> Float[Tensor, "batch outputs"]:
     """`merge`, norm and head of the sum of `outputs`; `inputs` is the class token that every branch reads."""
     (batch, parts, width), classes = outputs.shape, 0 if head[0] is None else len(head[0])
-    rows, block = _tile(width, PARTS)
+    rows, block = _tile(width, SUM_NUMBERS)
     logits = outputs.new_empty(batch, classes or width)
     scale = 1.0 / branches if config.merge == "mean" else 1.0
     repeated = branches - 1.0 if config.merge == "residual" else 0.0

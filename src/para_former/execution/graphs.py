@@ -9,14 +9,14 @@ What is recorded can be compiled before (`record_compiled`); without a GPU it is
 
 from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, RLock
 from types import FunctionType
 
 import torch
 from torch import Tensor
 
 LIMIT = 8  # shapes; each holds its own activations
-ONE_AT_A_TIME = Lock()  # a recording begins by waiting for the device, which is an error while another is under way
+RECORDING = RLock()  # it begins by waiting for the device, as compiling does: an error while another is under way
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
 ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-2, torch.bfloat16: 0.1, torch.float16: 0.1}
 """of the norm of the logits: two orders of sums differ by less (float32 with a GPU's TF32), a wrong kernel by more"""
@@ -36,11 +36,11 @@ class GraphCache:
         self,
         compute: Compute,
         record: Callable[[Callable[[Tensor], Tensor], Tensor], Replay],
+        dtype: torch.dtype,
         limit: int = LIMIT,
         rewritten: Callable[[Tensor], Compute | None] | None = None,
-        dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.compute, self.record, self.limit, self.rewritten, self.dtype = compute, record, limit, rewritten, dtype
+        self.compute, self.record, self.dtype, self.limit, self.rewritten = compute, record, dtype, limit, rewritten
         self.fallback: str | None = None
         self._replays: OrderedDict[tuple, Replay] = OrderedDict()
         self._lock = Lock()
@@ -61,8 +61,10 @@ class GraphCache:
     def _fastest(self, images: Tensor, count: int) -> Replay:
         """The rewritten form recorded, else the plain one, else that as a plain graph, else as it is."""
 
+        compute = self.compute  # not by way of `self`, which holds the graphs: they go when it does, not when collected
+
         def plain(still: Tensor) -> Tensor:
-            return self.compute(still, count)
+            return compute(still, count)
 
         if self.rewritten and (rewritten := self.rewritten(images)):
             try:
@@ -83,7 +85,7 @@ class GraphCache:
 
     def __reduce__(self) -> tuple:
         """A copy, deep or pickled, starts empty: graphs point at the tensors of the network they were recorded from."""
-        return GraphCache, (self.compute, self.record, self.limit, self.rewritten, self.dtype)
+        return GraphCache, (self.compute, self.record, self.dtype, self.limit, self.rewritten)
 
 
 @torch.no_grad()
@@ -109,7 +111,8 @@ def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor, dtype:
     """
     own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
     if images.is_cuda:
-        replay = record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
+        with RECORDING:
+            replay = record_cuda_graph(torch.compile(own, dynamic=False, mode="max-autotune-no-cudagraphs"), images)
     else:
         replay = _in_one_place(torch.compile(own, dynamic=False), images.clone())
     expect_same(replay, function, images, dtype)
@@ -159,7 +162,7 @@ def capture(function: Callable[..., Tensor], still: list[Tensor], stream: torch.
     Other threads go on with their work meanwhile, and may call the replay in turn, each on a stream of its own.
     """
     graph = torch.cuda.CUDAGraph()
-    with ONE_AT_A_TIME, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+    with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         result = function(*still)
     last = stream
 

@@ -56,6 +56,7 @@ class Prepared(nn.Module):
 
     def __init__(self, model: ParaFormer, executor: Executor, dtype: torch.dtype) -> None:
         super().__init__()
+        head_weight, head_bias = linear_head(model) or (None, None)
         config = self.config = model.config
         self.executor = executor
         self.embed = FrozenEmbedding(model.embed, dtype)
@@ -67,7 +68,6 @@ class Prepared(nn.Module):
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.last_norm
-        head_weight, head_bias = linear_head(model) or (None, None)
         exact = {"norm_weight": norm.weight, "norm_bias": norm.bias, "head_weight": head_weight, "head_bias": head_bias}
         for name, tensor in exact.items():
             self.register_buffer(name, None if tensor is None else tensor.detach().to(_exact(dtype), copy=True))
@@ -151,7 +151,7 @@ class Prepared(nn.Module):
         self.dtype = weight.dtype
         compiled = partial(record_compiled, dtype=self.dtype)
         record = compiled if self.executor == "compiled" else record_cuda_graph
-        self._graphs = GraphCache(self._compute, record, rewritten=self._rewritten, dtype=self.dtype)
+        self._graphs = GraphCache(self._compute, record, self.dtype, rewritten=self._rewritten)
         if weight.device.type != "cpu":
             self.last.arrange(0, in_first=self.last.second_weights if self.executor == "fused" else ())
             return
@@ -173,7 +173,7 @@ class Prepared(nn.Module):
 
 
 def _tensors_changed(network: Prepared, *_: object) -> None:
-    """As PyTorch calls it after `load_state_dict`, which puts other tensors in place with `assign=True`."""
+    """Plan anew. PyTorch calls it after `load_state_dict`, which with `assign=True` puts other tensors in place."""
     network._plan()
 
 

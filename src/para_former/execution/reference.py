@@ -30,8 +30,8 @@ def reference(
     Errors: InputError for another model or head, or images of another shape.
     """
     model = expect_para_former(model)
-    expect_images(images, model.config)
-    config = model.config
+    config, head = model.config, linear_head(model)
+    expect_images(images, config)
     x = _embed(model, images)
     outputs = []
     for j in range(config.branches):
@@ -48,10 +48,7 @@ def reference(
         total = total - (config.branches - 1) * x
     row = total[:, 0] if config.pool == "cls" else total.mean(1)
     row = _norm(row, model.last_norm.weight, model.last_norm.bias)
-    if (head := linear_head(model)) is None:
-        return row
-    weight, bias = head
-    return row @ weight.T + bias
+    return row if head is None else row @ head[0].T + head[1]
 
 
 def _embed(model: ParaFormer, images: Tensor) -> TokenRows:

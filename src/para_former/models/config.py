@@ -91,7 +91,7 @@ class ModelConfig:
     @property
     def image_shape(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else tuple(self.image_size)
+        return (self.image_size, self.image_size) if isinstance(self.image_size, int) else self.image_size
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -51,7 +51,7 @@ def create_model(name: str, **overrides: object) -> ParaFormer:
 def _from_timm_arguments(
     name: str,
     *,
-    img_size: int | tuple[int, int] = 32,
+    img_size: int | tuple[int, int] | list = 32,
     patch_size: int = 4,
     in_chans: int = 3,
     num_classes: int = 1000,

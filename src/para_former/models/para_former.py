@@ -171,9 +171,9 @@ def linear_head(model: ParaFormer) -> tuple[Tensor, Tensor] | None:
     head = model.head
     if isinstance(head, nn.Identity):
         return None
-    if isinstance(head, nn.Linear) and head.bias is not None:
-        return head.weight, head.bias
-    raise InputError(f"head: expected one linear map with a bias, or none, found {type(head).__name__}")
+    if isinstance(head, nn.Linear):
+        return head.weight, head.weight.new_zeros(len(head.weight)) if head.bias is None else head.bias
+    raise InputError(f"head: expected one linear map, or none, found {type(head).__name__}")
 
 
 def expect_para_former(model: object) -> ParaFormer:

@@ -79,7 +79,7 @@ def _read(source: str, path: Path, config: ModelConfig) -> _Source:
         return _from_google(path, config)
     if path.suffix == ".safetensors" and path.exists():
         if path.with_name(CONFIG_FILE).exists():
-            said = f"whose {CONFIG_FILE} says how images are normalised ({HUB}local-dir:FOLDER for timm's)"
+            said = f"which says more by its {CONFIG_FILE} ({HUB}local-dir:FOLDER for timm's)"
             raise InputError(f"expected the folder around it, {said}, found the file alone")
         weights = read_tensors(path)
         return _Source(sizes=_sizes(weights), weights=_resized(weights, config), normalization=HALF)
@@ -89,11 +89,11 @@ def _read(source: str, path: Path, config: ModelConfig) -> _Source:
 
 def _from_hub(name: str, config: ModelConfig) -> _Source:
     with torch.device("meta"):
-        outline = _timm_model(name)
-    kind = type(outline.blocks[0]) if type(outline) is VisionTransformer else type(outline)
+        vit = _timm_model(name)
+    kind = type(vit.blocks[0]) if type(vit) is VisionTransformer else type(vit)
     if kind is not Block:
         raise InputError(f"expected a plain ViT of timm's, found {kind.__name__}")
-    sizes = {**_sizes(outline.state_dict()), "heads": outline.blocks[0].attn.num_heads}
+    sizes = {**_sizes(vit.state_dict()), "heads": vit.blocks[0].attn.num_heads}
     _expect_fit(sizes, config)  # before hundreds of megabytes are fetched
     at = {"img_size": config.image_shape, "patch_size": config.patch_size, "in_chans": config.in_channels}
     vit = _timm_model(name, pretrained=True, **at)

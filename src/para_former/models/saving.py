@@ -19,7 +19,7 @@ from para_former.models.para_former import ParaFormer, expect_para_former
 from para_former.records import expect_folder, write_atomically, write_together
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-FIELDS = {field.name for field in fields(ModelConfig)} - {"stem"}  # which networks of before there was a choice lack
+REQUIRED_FIELDS = {field.name for field in fields(ModelConfig)} - {"stem"}  # which the oldest networks lack
 
 
 def save(model: ParaFormer, folder: str | Path) -> None:
@@ -42,7 +42,7 @@ def load(folder: str | Path) -> ParaFormer:
     folder = Path(folder)
     try:
         found = json.loads((folder / CONFIG_FILE).read_text())
-        if missing := FIELDS - set(found):
+        if missing := REQUIRED_FIELDS - set(found):
             raise ValueError(f"{min(missing)!r} is missing")
         config = ModelConfig(**found)
     except (FileNotFoundError, NotADirectoryError):
@@ -53,9 +53,14 @@ def load(folder: str | Path) -> ParaFormer:
         raise InputError(f"{folder / CONFIG_FILE}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
-    weights = read_tensors(folder / WEIGHTS_FILE)
-    model = outline(config)
-    _expect_tensors(model, weights, str(folder / WEIGHTS_FILE))
+    path, model = folder / WEIGHTS_FILE, outline(config)
+    weights = {name: tensor.clone() for name, tensor in read_tensors(path).items()}  # where PyTorch would put them
+    _expect_tensors(model, weights, str(path))
+    for name, expected in model.state_dict().items():
+        if expected.is_floating_point() != weights[name].is_floating_point():
+            raise InputError(
+                f"{path}: tensor {name!r}: expected numbers like {expected.dtype}, found {weights[name].dtype}"
+            )
     model.load_state_dict(weights, assign=True)  # each in its own number format
     return model.eval()
 

@@ -6,6 +6,7 @@ serial ViT of n blocks is exactly Para-Former-n-n.
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -94,8 +95,10 @@ def select_branches(model: ParaFormer, branches: Sequence[int]) -> ParaFormer:
             raise InputError(f"branches: expected numbers from 0 to {config.branches - 1}, found {branch}")
     if not branches:
         raise InputError("branches: expected at least one, found none")
-    chosen = ParaFormer(replace(config, layers=len(branches) * config.depth)).to(model.embed.pos_embed)
+    chosen = outline(replace(config, layers=len(branches) * config.depth))
+    chosen.head = deepcopy(model.head)
     weights = model.state_dict()
     index = torch.tensor(list(branches), device=model.embed.pos_embed.device)
-    chosen.load_state_dict({k: v[index] if k.startswith("levels.") else v for k, v in weights.items()})
+    copies = {name: v[index] if name.startswith("levels.") else v.clone() for name, v in weights.items()}
+    chosen.load_state_dict(copies, assign=True)  # each in its own number format
     return chosen.train(model.training)

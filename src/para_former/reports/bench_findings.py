@@ -60,7 +60,8 @@ def gain_with_depth(series: Sequence[Point]) -> str:
     gains = [(point, point.versus(peer)["median"]) for point in measured]
     layers = series[0].line["layers"]
     if not measured:
-        return f"The paper derives n/m. With {layers} layers, {inputs(series[0])}, none is beside a serial network."
+        where = f"With {layers} layers, {inputs(series[0])}"
+        return f"The paper derives n/m. {where}, no point was measured beside a serial network."
     values = [f"{ratio(gain)} of {ratio(_papers(point))} at m = {point.line['depth']}" for point, gain in gains]
     short = [point for point, gain in gains if gain < _papers(point)]
     verdict = "below it everywhere" if len(short) == len(measured) else f"below it at {len(short)} of {len(measured)}"

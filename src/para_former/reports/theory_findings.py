@@ -35,7 +35,7 @@ def approximation_finding(curve: Record) -> str:
     if len(terms) > 3 and min(medians) > 0:
         slope = math.log(medians[-1] / medians[-3]) / math.log(terms[-1] / terms[-3])
         last = f", over the last two doublings N^({slope:.2f})"
-    steps = "with every doubling of N" if not rises else f"rising at {rises} of {len(medians) - 1} doublings"
+    steps = f"rising at {rises} of {len(medians) - 1} doublings" if rises else "with every doubling of N"
     return (
         f"{curve['target'].capitalize()} ({curve['describe']}): with all parameters fitted the error {_way(medians)} "
         f"from {_percent(medians[0])} at N = {terms[0]} to {_percent(medians[-1])} at N = {terms[-1]}, "
@@ -122,7 +122,7 @@ def _branches(record: Record) -> list[str]:
     given, greedy = ([pair[1] for pair in record[f"order_{name}"]] for name in ("given", "greedy"))
     enough = next(k for k, value in enumerate(greedy, start=1) if value <= greedy[-1] * 1.1 or k == len(greedy))
     similar = [value for j, row in enumerate(record["similarity"]) for value in row[:j]]
-    rises = sum(later > earlier for earlier, later in zip(given, given[1:], strict=False))
+    rises = sum(later >= earlier for earlier, later in zip(given, given[1:], strict=False))
     power = _power_law(given)
     steps = "with every branch" if not rises else f"rising at {rises} of {len(given) - 1} steps"
     return [

@@ -62,10 +62,11 @@ class BranchOutputs:
 def branch_outputs(model: ParaFormer, batches: Iterable[tuple[Tensor, Tensor]]) -> BranchOutputs:
     """One pass over batches of (images [batch, channels, height, width], labels [batch]).
 
-    Errors: InputError for another model, or one in training mode.
+    Errors: InputError for another model or head, or one in training mode.
     """
     model = expect_para_former(model)
     expect_evaluation(model)
+    linear_head(model)  # refuses others before the first pass
     rows, inputs, labels = [], [], []
     for images, targets in batches:
         x, first = model.forward_branches(images, read_out_only=model.config.pool == "cls")
