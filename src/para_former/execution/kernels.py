@@ -8,7 +8,7 @@ kernel. Two products in a row need no wait between them either, if each program 
 
 A program writes its part of the sum, and the next kernel adds up the parts, in a fixed order. Weights do not depend on
 what they are multiplied with, so they are asked for a slice ahead, the first of them before anything else (not those
-of the query). W' lies as [in, out], so both products read whole rows, what threads hold is added up once, behind the
+of the query). W' lies as [in, out], so both products read whole rows; what threads hold is added up once, behind the
 last slice.
 
 Three kernels follow the tokens of the last level, whatever the number of branches and heads: `attend`, `mlp`,
