@@ -74,7 +74,7 @@ def _told(error: Exception, arguments: list[str]) -> tuple[str, int]:
     named = [Path(value).absolute() for argument in arguments if (value := argument.rpartition("=")[2])]
     path = error.filename if isinstance(error, WRONG_PATHS) else None
     if path is not None and any(map(Path(str(path)).absolute().is_relative_to, named)):
-        return f"{error.filename}: {error.strerror}", 2
+        return f"{path}: {error.strerror}", 2
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
 
 

@@ -55,20 +55,17 @@ def load(folder: str | Path) -> ParaFormer:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
     path, model = folder / WEIGHTS_FILE, outline(config)
     weights = {name: tensor.clone() for name, tensor in read_tensors(path).items()}  # where PyTorch would put them
-    _expect_tensors(model, weights, str(path))
-    for name, expected in model.state_dict().items():
-        if expected.is_floating_point() != weights[name].is_floating_point():
-            raise InputError(
-                f"{path}: tensor {name!r}: expected numbers like {expected.dtype}, found {weights[name].dtype}"
-            )
-    model.load_state_dict(weights, assign=True)  # each in its own number format
+    load_weights(model, weights, path, assign=True)
     return model.eval()
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
-    """Put `weights` into `model`: the same names and shapes, or an error that names the first that differs."""
+def load_weights(model: nn.Module, weights: dict[str, Tensor], source: Path, assign: bool = False) -> None:
+    """Put `weights` into `model`: the same names and shapes, or an error that names the first that differs.
+
+    With `assign` they take the place of the model's own tensors, each in its own number format.
+    """
     _expect_tensors(model, weights, str(source))
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, assign=assign)
 
 
 def _expect_tensors(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
@@ -77,6 +74,9 @@ def _expect_tensors(model: nn.Module, weights: dict[str, Tensor], source: str) -
         wanted, found = (list(side[name].shape) if name in side else "none" for side in (expected, weights))
         if wanted != found:
             raise InputError(f"{source}: tensor {name!r}: expected shape {wanted}, found {found}")
+        wanted, found = expected[name], weights[name]
+        if wanted.is_floating_point() != found.is_floating_point():
+            raise InputError(f"{source}: tensor {name!r}: expected numbers like {wanted.dtype}, found {found.dtype}")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -6,6 +6,7 @@ The `kind` of these records is "theory"; `study` says which one. Sentences are f
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from para_former.records import Record
 from para_former.reports.diversity import diversity_sentences
@@ -27,7 +28,7 @@ def _approximation(record: Record) -> list[str]:
 def approximation_finding(curve: Record) -> str:
     """One target: where the error starts and ends, and the rate beside Barron's."""
     medians = [statistics.median(row) for row in curve["error"]]
-    rises = sum(later >= earlier for earlier, later in zip(medians, medians[1:], strict=False))
+    rises = _rises(medians)
     rate, low, high = curve["rate"], curve["rate_low"], curve["rate_high"]
     pace = "faster than" if high < BARRON else "slower than" if low > BARRON else "not told apart from"
     terms = curve["terms"]
@@ -42,6 +43,11 @@ def approximation_finding(curve: Record) -> str:
         f"{steps}; about as N^({rate:.2f}) (single seeds {low:.2f} to {high:.2f}{last}), {pace} the N^(-0.5) of "
         "Barron's bound."
     )
+
+
+def _rises(values: Sequence[float]) -> int:
+    """Steps at which the value does not fall."""
+    return sum(later >= earlier for earlier, later in pairwise(values))
 
 
 def _way(values: Sequence[float]) -> str:
@@ -122,7 +128,7 @@ def _branches(record: Record) -> list[str]:
     given, greedy = ([pair[1] for pair in record[f"order_{name}"]] for name in ("given", "greedy"))
     enough = next(k for k, value in enumerate(greedy, start=1) if value <= greedy[-1] * 1.1 or k == len(greedy))
     similar = [value for j, row in enumerate(record["similarity"]) for value in row[:j]]
-    rises = sum(later >= earlier for earlier, later in zip(given, given[1:], strict=False))
+    rises = _rises(given)
     power = _power_law(given)
     steps = "with every branch" if not rises else f"rising at {rises} of {len(given) - 1} steps"
     return [
