@@ -8,29 +8,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from para_former.reports import paper
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.tables import device, duration, hardware, ratio, signed
+from para_former.reports.tables import duration, hardware
 
 PREFIX = "Para-F-"
-
-
-def findings(experiment: Experiment) -> list[str]:
-    """The reading of one table, a sentence or two a point."""
-    if not experiment.measured:
-        return ["No test accuracy has been measured in this experiment yet."]
-    points = (
-        _best,
-        _seeds,
-        growth_with_layers,
-        growth_with_depth,
-        _serial_accuracy,
-        latency,
-        _against_paper,
-        _missing,
-        _training,
-    )
-    return [text for text in (point(experiment) for point in points) if text]
 
 
 def growth_with_layers(experiment: Experiment) -> str:
@@ -46,26 +27,6 @@ def growth_with_depth(experiment: Experiment) -> str:
         for chain in _chains([network for network in experiment.measured if network.layers == layers])
     )
     return " ".join(filter(None, texts))
-
-
-def latency(experiment: Experiment) -> str:
-    """Which networks of more than one branch answer sooner than a serial one of as many layers."""
-    timed = [network for network in experiment.networks if network.latency and not network.serial]
-    if not timed:
-        return "No latency of a network of several branches has been measured here."
-    faster = [network for network in timed if network.latency["ratio"]["q1"] > 1]
-    slower = [network for network in timed if network.latency["ratio"]["q3"] < 1]
-    level = [network for network in timed if network not in faster and network not in slower]
-    parts = []
-    if faster:
-        parts.append(f"faster for {names(faster)} ({_range(faster)})")
-    if slower:
-        parts.append(f"slower for {names(slower)} ({_range(slower)})")
-    if level:
-        parts.append(f"neither faster nor slower for {names(level)}")
-    timing = timed[0].latency
-    where = f"at batch {timing['batch']} ({device(timing)})"
-    return f"Against a serial network of as many layers, {where}, branches in parallel are {', '.join(parts)}."
 
 
 def gain(experiment: Experiment) -> str:
@@ -134,68 +95,7 @@ def median_ms(network: Network) -> float:
     return network.latency["ours_ms"]["median"]
 
 
-def _best(experiment: Experiment) -> str:
-    best, *others = sorted(experiment.measured, key=lambda network: -network.top1)
-    spread = "" if best.spread is None else f" ± {best.spread:.2f}"
-    text = f"{best.label} has the highest mean test accuracy, {best.top1:.2f}{spread} %"
-    if not others:
-        return f"{best.label} is the only network measured: {best.top1:.2f}{spread} % test accuracy."
-    return f"{text}; {others[0].label} follows {best.top1 - others[0].top1:.2f} points behind{doubt(best, others[0])}."
-
-
-def _seeds(experiment: Experiment) -> str:
-    single = [network for network in experiment.measured if network.spread is None]
-    if not single:
-        return ""
-    subject = "Every network" if len(single) == len(experiment.measured) else names(single)
-    verb = "rests" if subject.startswith("Every") else _verb(single, "rests", "rest")
-    return f"{subject} {verb} on a single seed, so the spread is unknown there and small differences mean nothing."
-
-
-def _serial_accuracy(experiment: Experiment) -> str:
-    serial = [network for network in experiment.measured if network.serial and network.layers > 1]
-    parallel = [network for network in experiment.measured if not network.serial]
-    if not serial or not parallel:
-        return "These records do not compare a serial network of several layers with parallel ones in accuracy."
-    texts = []
-    for one in serial:
-        below = [other for other in parallel if other.top1 < one.top1 and not doubt(one, other)]
-        above = [other for other in parallel if other.top1 > one.top1 and not doubt(one, other)]
-        level = [other for other in parallel if other not in below and other not in above]
-        sides = _sides({"more accurate than": below, "less accurate than": above, "level with": level})
-        texts.append(f"The serial {one.label} is {', '.join(sides)}.")
-    return " ".join(texts)
-
-
-def _against_paper(experiment: Experiment) -> str:
-    pairs = [
-        (network, network.top1 - network.paper_top1)
-        for network in experiment.measured
-        if network.paper_top1 is not None
-    ]
-    if not pairs:
-        return ""
-    sides = _sides(
-        {
-            "above it for": [network for network, gap in pairs if gap > 0],
-            "below it for": [network for network, gap in pairs if gap < 0],
-            "equal to it for": [network for network, gap in pairs if gap == 0],
-        }
-    )
-    gaps = sorted({signed(gap) for _, gap in pairs}, key=lambda text: float(text.replace("−", "-")))
-    return (
-        f"After {experiment.epochs} epochs of the recipe {experiment.recipe}, beside the paper's figure "
-        f"({paper.EPOCHS} epochs, settings not given): {', '.join(sides)}; "
-        f"difference {' to '.join(dict.fromkeys([gaps[0], gaps[-1]]))} points."
-    )
-
-
-def _missing(experiment: Experiment) -> str:
-    missing = [network for network in experiment.networks if not network.tested]
-    return f"Not measured: {names(missing)}." if missing else ""
-
-
-def _training(experiment: Experiment) -> str:
+def training(experiment: Experiment) -> str:
     """What the table took to train: the seconds of all epochs, those of unfinished runs among them."""
     networks = sum(bool(network.runs) for network in experiment.networks)
     runs = [run for network in experiment.networks for run in network.runs]
@@ -232,10 +132,6 @@ def _trend(where: str, axis: str, chain: list[Network]) -> str:
     return text + (f" Within the spread over seeds: {_arrows(unclear)}." if unclear else "")
 
 
-def _sides(networks: dict[str, list[Network]]) -> list[str]:
-    return [f"{phrase} {names(members)}" for phrase, members in networks.items() if members]
-
-
 def doubt(one: Network, other: Network) -> str:
     """`, within the spread over seeds` where a difference is no larger than the two spreads together."""
     known = one.spread is not None and other.spread is not None
@@ -245,15 +141,6 @@ def doubt(one: Network, other: Network) -> str:
 
 def _arrows(steps: list[tuple[Network, Network]]) -> str:
     return ", ".join(f"{low.label} to {high.label.removeprefix(PREFIX)}" for low, high in steps)
-
-
-def _range(networks: list[Network]) -> str:
-    values = sorted(network.latency["ratio"]["median"] for network in networks)
-    return " to ".join(dict.fromkeys([ratio(values[0]), ratio(values[-1])]))
-
-
-def _verb(networks: Sequence[Network], singular: str, plural: str) -> str:
-    return singular if len(networks) == 1 else plural
 
 
 def _number(count: int, noun: str) -> str:

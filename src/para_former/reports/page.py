@@ -29,9 +29,9 @@ from para_former.reports.document import (
     markdown_page,
     prefix_links,
 )
-from para_former.reports.experiments import Experiment, Network, experiments
+from para_former.reports.experiments import Experiment, experiments
 from para_former.reports.frontier import frontier_section
-from para_former.reports.reproduction import reproduction_section
+from para_former.reports.reproduction import answers_section, fingerprint_section, reproduction_section
 from para_former.reports.runs import Run, collect
 from para_former.reports.series import SIZE
 from para_former.reports.theory import collect_theory, theory_section
@@ -88,16 +88,16 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
-    if any(experiment.dataset in paper.TITLES for experiment in found) or tried:
-        blocks += reproduction_section(found, experiments(tried, []))
+    if any(experiment.dataset in paper.TITLES for experiment in found):
+        blocks += reproduction_section(found)
+    blocks += answers_section(found)
+    blocks += fingerprint_section(found, experiments(tried, []))
     blocks += frontier_section(found)
     blocks += ablation_section(found, experiments(changed, latencies))
     blocks += data_effect_section(ours, theory)
     blocks += transfer_section(found)
-    for dataset, members in groupby(found, key=lambda experiment: experiment.dataset):
-        blocks += [Heading(2, tables.title(dataset), anchor=f"data-{dataset}"), Paragraph(_paper_says(dataset))]
-        for experiment in members:
-            blocks += _experiment(experiment)
+    for _, members in groupby(found, key=lambda experiment: experiment.dataset):
+        blocks += _dataset(list(members))
     blocks += bench_section(records_by_path)
     blocks += theory_section(theory, found)
     blocks += _conditions(runs, [*latencies, *theory])
@@ -122,10 +122,21 @@ def _paper_says(dataset: str) -> str:
     )
 
 
+def _dataset(members: Sequence[Experiment]) -> Iterator[Block]:
+    """Every experiment on one data set, and the classes of the most accurate network among them."""
+    dataset = members[0].dataset
+    yield Heading(2, tables.title(dataset), anchor=f"data-{dataset}")
+    yield Paragraph(_paper_says(dataset))
+    for experiment in members:
+        yield from _experiment(experiment)
+    if tested := [experiment for experiment in members if experiment.best]:
+        yield from _classes(max(tested, key=lambda experiment: experiment.best.top1))
+
+
 def _experiment(experiment: Experiment) -> Iterator[Block]:
     yield Heading(3, experiment.name[0].upper() + experiment.name[1:])
     yield tables.accuracy_table(experiment)
-    yield Points(tuple(findings.findings(experiment)))
+    yield Paragraph(findings.training(experiment))
     drawings = [
         ("Accuracy against layers.", plots.accuracy_against_layers, findings.gain),
         ("Accuracy against latency.", plots.accuracy_against_latency, findings.trade),
@@ -133,12 +144,11 @@ def _experiment(experiment: Experiment) -> Iterator[Block]:
     ]
     figures = [(title, draw(experiment), finding) for title, draw, finding in drawings]
     yield Grid("figures", tuple(Figure((svg,), title, finding(experiment)) for title, svg, finding in figures if svg))
-    if experiment.best:
-        yield from _classes(experiment, experiment.best, experiment.best.middle_run)
 
 
-def _classes(experiment: Experiment, network: Network, run: Run) -> Iterator[Block]:
-    """Accuracy of each class, and images of a few classes, as the paper's Figures 4 and 5."""
+def _classes(experiment: Experiment) -> Iterator[Block]:
+    """Accuracy of each class by its best network, and images of a few classes, as the paper's Figures 4 and 5."""
+    network, run = experiment.best, experiment.best.middle_run
     classes, top1, confusion = (run.test[name] for name in ("classes", "per_class_top1", "confusion"))
     ranked = sorted((k for k in range(len(classes)) if top1[k] is not None), key=lambda k: -top1[k])
     best, middle, worst = (f"{top1[k]:.1f} % ({classes[k]})" for k in (ranked[0], ranked[len(ranked) // 2], ranked[-1]))
@@ -156,7 +166,7 @@ def _classes(experiment: Experiment, network: Network, run: Run) -> Iterator[Blo
             samples.append(Samples(tuple(images), title, _mistaken(classes, confusion[k], k)))
     runs = len(network.tested)
     among = "" if runs == 1 else f", the {'middle' if runs % 2 else 'lower middle'} one of {runs} runs"
-    yield Heading(4, f"Class by class: {network.label}, seed {run.line['seed']}{among}")
+    yield Heading(3, f"Class by class: {network.label}, {experiment.name}, seed {run.line['seed']}{among}")
     if len(bars.panels) == 1:
         yield Grid("samples", (bars, *samples))
     else:

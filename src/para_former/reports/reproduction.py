@@ -1,7 +1,7 @@
-"""The section of a report that sets the paper's Tables 2 and 3 beside what was measured, cell by cell.
+"""The sections of a report that set the paper's Tables 2 and 3 beside what was measured, and say what that answers.
 
 A cell is one network on one data set under one recipe: the longest training that was tested, with its distance to the
-paper and links to its records. What the cells say is `answers.py`; each data set in full follows in its own section.
+paper and links to its records. The sentences are `answers.py`; each data set in full follows in its own section.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,26 +17,39 @@ ROWS = {"measured": ("paper", "paper-short"), "modern": ("modern", "shallow")}
 """recipes of each row: the paper's most likely settings, in full or in less time; ours for the same m-n"""
 
 
-def reproduction_section(found: Sequence[Experiment], fingerprints: Sequence[Experiment]) -> Iterator[Block]:
-    """Both tables, the fingerprint where there is one, and the questions with what the records answer."""
+def reproduction_section(found: Sequence[Experiment]) -> Iterator[Block]:
+    """Both tables, and where the paper's text and its tables disagree."""
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
         yield _table(number, printed, found)
+    yield Heading(3, "What the paper says of its tables")
+    yield Points(tuple(answers.paper_against_itself()))
+
+
+def answers_section(found: Sequence[Experiment]) -> Iterator[Block]:
+    """What the records answer to the paper's questions, and to the one it leaves out; nothing without an answer."""
+    asked, comparison = answers.questions(found), answers.serial_table(found)
+    if asked or comparison:
+        yield Heading(2, "What the records answer", anchor="answers")
+    for title, sentences in asked:
+        yield Heading(3, title)
+        yield Points(tuple(sentences))
+    if comparison:
+        yield Heading(3, "Is a serial network of equal size, or of equal latency, better?")
+        yield comparison
+
+
+def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Experiment]) -> Iterator[Block]:
+    """The settings that the paper leaves open: every combination tried, for each data set of its own."""
     of_the_paper = [each for each in fingerprints if each.dataset in paper.TITLES]
+    if of_the_paper:
+        yield Heading(2, "Which settings does the paper use?", anchor="fingerprint")
     for dataset, members in groupby(of_the_paper, key=lambda each: each.dataset):
         tried = list(members)
-        yield Heading(3, f"Which settings does the paper use? {paper.TITLES[dataset]}")
+        yield Heading(3, paper.TITLES[dataset])
         chosen = [each for each in found if (each.dataset, each.recipe, each.start) == (dataset, "paper", "")]
         yield Paragraph(answers.fingerprint(tried, chosen))
         yield fingerprint_table(tried)
-    yield Heading(3, "What the tables say")
-    yield Points(tuple(answers.paper_against_itself()))
-    for title, sentences in answers.questions(found):
-        yield Heading(4, title)
-        yield Points(tuple(sentences))
-    comparison = answers.serial_table(found)
-    if comparison:
-        yield comparison
 
 
 def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
