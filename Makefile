@@ -3,7 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    install into .venv; train and time eight networks on the digits"
+	@echo "make test    lint, import contract, tests (make lint: without the tests)"
+	@echo "make clean   remove .venv and runs/demo"
 
 demo: .venv/installed
 	$(BIN)/para-former reproduce --dataset digits --output runs/demo
@@ -23,4 +28,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs/demo

@@ -123,6 +123,6 @@ def _print(console: Console, rows: list[Record]) -> None:
     console.print(table)
     console.print(
         f"For each depth m in {', '.join(map(str, DEPTHS))} the most layers n up to {MOST_LAYERS}. More layers stand "
-        "first, then more depth: accuracy grows with both, and with depth at equal layers (Wang & Li 2024, Table 3). "
-        "Which accuracy a network reaches only training says: see the records of para-former reproduce."
+        "first, then more depth, as accuracy grows in the paper's Tables 2 and 3; what a network reaches, only "
+        "training tells: see the records of para-former reproduce."
     )

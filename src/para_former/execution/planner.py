@@ -86,9 +86,9 @@ def check_question(budget_ms: float = 1.0, batch: int = 1) -> None:
 def fit(budget_ms: float, sizes: ModelConfig, constants: DeviceConstants, batch: int = 1) -> list[Candidate]:
     """For each depth the most layers, up to 48, that are predicted to take at most `budget_ms`.
 
-    Width, image, read-out and the rest are those of `sizes`. In the order of more layers first, then of more depth:
-    accuracy grows with both, and at equal layers with depth (Wang & Li 2024, Tables 2 and 3). How much accuracy, only
-    records of training say. Errors: InputError for a budget that is not a number above 0.
+    Width, image, read-out and the rest are those of `sizes`. In the order of more layers first, then of more depth, as
+    accuracy grows in the paper (Wang & Li 2024, Tables 2 and 3), but not in every training. Errors: InputError for a
+    budget that is not a number above 0.
     """
     check_question(budget_ms, batch)
     candidates = []
