@@ -100,7 +100,6 @@ def test_drawings_are_svg_in_the_pages_colours():
         bench_plots.latency_against_layers: suite.series("layers", depth=1),
         bench_plots.speedup_against_batch: suite.series("batch", depth=1),
         bench_plots.speedup_against_depth: suite.series("depth", batch=1),
-        bench_plots.contributions: [point for row in suite.crossed for point in row],
     }
     for draw, points in drawn.items():
         svg = draw(points)

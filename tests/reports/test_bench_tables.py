@@ -42,7 +42,6 @@ def test_every_column_of_a_point():
         "Relative error": ("1e-06", ""),
         "Fastest other peer": ("serial-readout", ""),
         "Its ms": ("19.20", "18.82–19.58"),
-        "Notes": ("loop: slow; vmap not measured: no torch.func", ""),
     }
 
 

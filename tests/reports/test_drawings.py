@@ -8,7 +8,7 @@ from para_former.reports.bench import collect_bench
 from para_former.reports.pareto import frontier
 from para_former.reports.runs import collect
 from para_former.reports.series import series
-from tests.reports import bench_records, helpers
+from tests.reports import bench_records
 from tests.reports.test_data_effect import run_on
 from tests.reports.test_findings import experiment
 from tests.reports.test_frontier import points_of, records_of
@@ -36,14 +36,6 @@ def axes_of(monkeypatch):
 def points_in(axes):
     """(x, y) of every line and point."""
     return {tuple(map(float, point)) for line in axes.lines for point in line.get_xydata()}
-
-
-def test_a_network_is_drawn_at_its_own_latency_and_its_bar_ends_at_the_serial_one(axes_of):
-    found = experiment({(1, 6): [60.0]}, [helpers.latency_line(1, 6, ours=2.0, peer=8.0)])
-    (axes,) = axes_of(plots, plots.accuracy_against_latency, found)
-    (marker,) = [container.lines[0] for container in axes.containers]
-    assert marker.get_xydata().tolist() == [[2.0, 60.0]]
-    assert {(2.0, 60.0), (8.0, 60.0)} <= points_in(axes)
 
 
 def test_a_learning_curve_is_the_mean_over_seeds(axes_of):

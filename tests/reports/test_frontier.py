@@ -92,7 +92,7 @@ def test_the_best_within_a_budget_is_on_the_frontier_and_no_budget_is_told_twice
 def test_the_tables_are_the_frontier_and_the_best_of_each_kind():
     front, by_budget = tables(records_of(FEW))
     assert [row[0] for row in front] == ["Para-F-1-1", "Para-F-1-6", "Para-F-2-2"]
-    assert front[1] == ["Para-F-1-6", "basic", "3", "2,844,000", "3,700", "0.600", "60.00"]
+    assert front[1] == ["Para-F-1-6", "basic", "3", "2,844,000", "0.600", "60.00"]
     assert [(row[0], row[1], row[-1]) for row in by_budget] == [
         ("0.5 ms, parallel", "not measured", "–"),
         ("0.5 ms, serial", "Para-F-1-1", "50.00"),
@@ -106,18 +106,11 @@ def test_the_tables_are_the_frontier_and_the_best_of_each_kind():
 
 
 def test_the_sentence_walks_along_the_frontier():
-    first, margins, *_ = frontier_sentences(points_of(records_of(FEW)))
+    first, *_ = frontier_sentences(points_of(records_of(FEW)))
     assert first == (
         "Most accurate within a budget: from 0.400 ms the single module Para-F-1-1 (50.00 %), from 0.600 ms parallel "
         "Para-F-1-6 (60.00 %), from 1.20 ms serial Para-F-2-2 (65.00 %)."
     )
-    assert margins.endswith("points: +5.00 within 2 ms, +1.00 within 5 ms.")  # within 1 ms one layer is the only serial
-
-
-def test_networks_trained_for_different_times_are_not_told_as_if_they_were_not():
-    records = records_of(FEW)
-    records["longer.jsonl"] = helpers.training(2, 2, 66.0, recipe="other", epochs=9)
-    assert "+6.00 within 2 ms (9 against 3 epochs)" in frontier_sentences(points_of(records))[1]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +120,6 @@ def test_networks_trained_for_different_times_are_not_told_as_if_they_were_not()
 def test_where_one_kind_is_not_measured_nothing_is_said_against_it(left, missing):
     text = " ".join(frontier_sentences(points_of(records_of({shape: FEW[shape] for shape in left}))))
     assert f"No {missing} network of several layers is both tested and timed here" in text
-    assert "less best parallel" not in text
 
 
 def test_networks_that_are_built_otherwise_are_told_apart_and_timed_for_themselves():
@@ -138,7 +130,7 @@ def test_networks_that_are_built_otherwise_are_told_apart_and_timed_for_themselv
     assert "conv" not in str(tables(records))  # its stem was not timed
     records["latency.jsonl"].append(helpers.latency_line(ours=0.7, stem="conv", heads=12))
     (table, _) = [block for block in section(records) if isinstance(block, Table)]
-    built = {(row[0].text, row[0].below, row[5].text) for row in table.rows}
+    built = {(row[0].text, row[0].below, row[4].text) for row in table.rows}
     assert ("Para-F-1-6", "conv stem, 12 heads", "0.700") in built
     assert ("Para-F-1-6", "patch stem, 3 heads", "0.600") in built
     assert "Para-F-1-6 with conv stem, 12 heads (" in frontier_sentences(points_of(records))[0]

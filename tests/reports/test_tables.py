@@ -10,7 +10,6 @@ from para_former.reports.runs import collect
 from para_former.reports.tables import (
     accuracy_table,
     duration,
-    images_per_second,
     latency_table,
     number_places,
     place_table,
@@ -53,10 +52,7 @@ def test_deleting_records_turns_cells_to_not_measured():
     kept = {path: lines for path, lines in family.items() if "para_former_1_6/" not in path and "latency" not in path}
     for cells in table(kept).rows:
         assert [cell.text for cell in cells[-3:]] == ["not measured"] * 3
-    cells = row(kept, "Para-F-1-6")
-    assert cells["Test top-1, %"].text == cells["Parameters"].text == "not measured"
-    assert cells["Seeds"].text == "0"
-    assert cells["Paper, 500 epochs, %"].text == "64.90"
+    assert "Para-F-1-6" not in [cells[0].text for cells in table(kept).rows]  # the paper's tables say so
 
 
 def test_unfinished_runs_say_how_far_they_came():
@@ -76,13 +72,12 @@ def test_a_data_set_outside_the_paper_has_no_column_for_it():
     assert "Paper, 500 epochs, %" not in table(helpers.family("digits")).columns
 
 
-def test_the_speed_of_a_run_is_the_same_median_in_every_table():
+def test_the_speed_of_a_run_is_the_median_of_its_epochs():
     lines = helpers.training(epochs=2)
     lines[1]["images_per_second"], lines[2]["images_per_second"] = 1000.0, 3000.0
     runs, _ = collect({"a": lines})
-    (network,) = [each for found in experiments(runs, []) for each in found.networks if each.runs]
     (cells,) = run_table(runs, number_places([run.line for run in runs])).rows
-    assert "2,000" in [cell.text for cell in cells] and images_per_second(network).text == "2,000"
+    assert "2,000" in [cell.text for cell in cells]
 
 
 def test_conditions_of_every_run_and_latency():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from para_former.data import load_dataset
+from para_former.errors import InputError
 from para_former.theory import on_data
 from tests.networks import small_network
 
@@ -24,6 +25,23 @@ def test_no_study_asks_for_a_test_image(digits, study, no_shape_checks):
     found = on_data.STUDIES[study](digits_network(), replace(digits, test=None), 12)
     assert found["images"] == (72 if study == "branches" else 12)
     assert found.get("images_to_choose") == (1365 if study == "branches" else None)
+
+
+def test_images_lie_all_over_the_split(digits, monkeypatch):
+    """In a folder of pictures the first ones are all of one class."""
+    split = digits.validation
+    order = split.labels.argsort(kind="stable")
+    by_class = replace(split, labels=split.labels[order], indices=split.indices[order])
+    shown = on_data._sample(replace(digits, validation=by_class), 12)
+    assert len(shown) == 12 and len(shown.labels.unique()) > 6
+    assert torch.equal(shown.images[:, 0], torch.from_numpy(split.source[shown.indices.numpy()][..., 0]))
+    assert len(on_data._sample(digits, 1000)) == len(split)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_similarity_needs_pairs_of_one_class_and_of_two(digits, count):
+    with pytest.raises(InputError, match=f"found {count} classes among {count} images"):
+        on_data.similarity(digits_network(), digits, count)
 
 
 def test_digits_have_no_mirrored_twins(digits, monkeypatch):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from para_former import execution
 from para_former.bench import branches, peers
-from para_former.bench.tasks import Function, Task
+from para_former.bench.tasks import Function, Task, Training
 from para_former.execution.graphs import Replay, record_compiled, record_cuda_graph
 from para_former.models.weights import under_timm_names
 
@@ -77,11 +77,15 @@ def _recorded_serial(task: Task, record: Callable[..., Replay]) -> Recorded:
     return Recorded(_serial(task), task.images.to(task.dtype), record)
 
 
+def _serial_compiled(task: Task) -> nn.Module:
+    if isinstance(task, Training):
+        return _compiled(_serial(task))
+    return _recorded_serial(task, partial(record_compiled, dtype=task.dtype))
+
+
 CONTENDERS = {
     "serial": Contender(_serial, "serial"),
-    "serial-compiled": Contender(
-        lambda task: _recorded_serial(task, partial(record_compiled, dtype=task.dtype)), "serial"
-    ),
+    "serial-compiled": Contender(_serial_compiled, "serial", settling=2),
     "serial-graph": Contender(lambda task: _recorded_serial(task, record_cuda_graph), "serial"),
     "serial-readout": Contender(lambda task: peers.read_out_only(_serial(task)), "serial"),
     "encoder": Contender(lambda task: peers.encoder(_serial(task)), "serial"),

@@ -33,7 +33,7 @@ def run_suite(
     here = _place(device) | {"environment": conditions(device)}
     for point in points:
         record = known.get(_key(point.setting | here))
-        if record is None:
+        if record is None or not set(point.contenders) <= _tried(record):
             record = measure(point, suite=suite, device=device, seconds=seconds)
             append_record(path, record)
         yield record
@@ -71,6 +71,10 @@ def _contender(name: str, result: Comparison, point: Point, device: torch.device
 
 def _place(device: torch.device) -> Record:
     return {"device": device.type, "threads": torch.get_num_threads()}
+
+
+def _tried(record: Record) -> set[str]:
+    return {*(contender["name"] for contender in record["contenders"]), *record["not_measured"]}
 
 
 def _key(record: Record) -> str:

@@ -8,6 +8,7 @@ from para_former.bench.points import Point, flops
 OURS = ("loop", "stacked", "prepared")
 READ_OUT = ("serial", "serial-readout", *OURS)
 PEERS = ("serial-compiled", "encoder", "vit-pytorch", "vit-pytorch-parallel", "vmap", "prepared-compiled")
+STEP = ("serial", "serial-compiled", "stacked", "stacked-compiled")
 TOKENS = {65: {"image_size": 32, "patch_size": 4}, 197: {"image_size": 224, "patch_size": 16}}
 """image and patch of so many tokens, the class token among them"""
 
@@ -38,7 +39,7 @@ def cpu() -> list[Point]:
     mean.append(Point(pool="mean", batch=16, contenders=serial))
     peers = [Point(depth=depth, contenders=("serial", *PEERS)) for depth in (1, 2)]
     reduced = [Point(batch=batch, contenders=("serial", "prepared-bf16")) for batch in (1, 16)]
-    training = Point(batch=128, mode="training", contenders=("serial", "stacked", "stacked-compiled"))
+    training = Point(batch=128, mode="training", contenders=STEP)
     return merged([*table, *against_layers, *against_batch, *against_depth, *wide, *mean, *peers, *reduced, training])
 
 
@@ -63,7 +64,7 @@ def gpu() -> list[Point]:
         replace(base, depth=depth, pool=pool, **TOKENS[tokens], contenders=("prepared-compiled",))
         for depth, pool, tokens in ((1, "cls", 65), (1, "cls", 197), (1, "mean", 197), (2, "cls", 65))
     ]
-    training = replace(base, batch=128, mode="training", contenders=("serial", "stacked", "stacked-compiled"))
+    training = replace(base, batch=128, mode="training", contenders=STEP)
     claimed = [*one_image, *fused, *one_layer, *every(192, batch=256)]
     return merged([*claimed, *every(768, batch=1), training, *every(192, batch=16), *every(768, batch=256), *compiled])
 

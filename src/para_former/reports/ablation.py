@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from para_former.records import ABLATION
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Table
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.tables import images_per_second, latency, linked_accuracy, not_measured, signed, title
+from para_former.reports.tables import latency, linked_accuracy, not_measured, signed, title
 
 INTRODUCTION = (
     "Each row is the recipe with one setting changed and all others kept. Differences of less than a point may be "
@@ -53,10 +53,9 @@ def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Se
         rows += [_row(one, _change(one, own.get(model)), own.get(model)) for one in members]
     caption = (
         f"{title(dataset)}, {epochs} epochs of recipe {recipe}: test top-1, %, and the difference to the recipe in "
-        "points. Images/s: in training, median over the epochs, with whatever else the machine did. Latency: one "
-        "image, prepared."
+        "points. Latency: one image, prepared."
     )
-    columns = ("Network", "Changed", "Test top-1, %", "Difference", "Images/s", "Latency, ms")
+    columns = ("Network", "Changed", "Test top-1, %", "Difference", "Latency, ms")
     return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
 
 
@@ -66,7 +65,6 @@ def _row(network: Network, change: str, own: Network | None) -> tuple[Cell, ...]
         Cell(change),
         linked_accuracy(network),
         Cell("–") if own is network else Cell(signed(network.top1 - own.top1)) if own else not_measured(),
-        images_per_second(network),
         latency(network),
     )
 

@@ -16,8 +16,6 @@ SETTING = ("mode", "depth", "layers", "width", "image_size", "patch_size", "pool
 """what a point is; two records that agree in all of it on one machine are one point, measured twice"""
 SUITES = ("quick", "cpu", "gpu", "grid")
 OURS = {"inference": "prepared", "training": "stacked"}
-STEPS = ("serial", "serial-readout", "loop", "stacked", "prepared")
-"""from a serial network to ours, one idea at a time"""
 GRAPHED, FEWER_KERNELS = "serial-graph", ("prepared-compiled", "prepared-fused")
 """recorded as one CUDA graph: a serial network as it is, and ours of fewer kernels than `prepared`"""
 Summary = Mapping[str, int | float]

@@ -4,6 +4,7 @@ Faster means that even the lower quartile of a ratio is above 1, slower that eve
 two a network is said to be level.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import Point, Suite, Summary, serial_peer
@@ -18,9 +19,11 @@ def sentences(suite: Suite) -> list[str]:
     if suite.baseline != "loop":
         texts.append(_against(suite.inference, "the loop of branches", lambda point: "loop"))
         texts.append(_against(suite.inference, "the model as it is", lambda point: "stacked"))
-        texts.append(_against(suite.inference, "the fastest peer at each point", lambda point: point.fastest_peer))
+        texts.append(
+            _against(suite.inference, "the fastest peer tried at each point", lambda point: point.fastest_peer)
+        )
     texts += [_training(point) for point in suite.training]
-    return [text for text in (*texts, _errors(suite), *_reasons(suite)) if text]
+    return [text for text in (*texts, _errors(suite), *_remarks(suite)) if text]
 
 
 def growth_with_layers(series: Sequence[Point]) -> str:
@@ -154,14 +157,15 @@ def _errors(suite: Suite) -> str:
     return f"The largest relative error of ours is {error:.0e}, at {network(point)}, {inputs(point)}."
 
 
-def _reasons(suite: Suite) -> list[str]:
-    reasons: dict[tuple[str, str], int] = {}
-    for point in suite.points:
-        for contender, reason in point.line["not_measured"].items():
-            reasons[contender, reason] = reasons.get((contender, reason), 0) + 1
+def _remarks(suite: Suite) -> list[str]:
+    """What was not measured and why, and what PyTorch said of a contender: each once, with the number of points."""
+    missing = Counter(pair for point in suite.points for pair in point.line["not_measured"].items())
+    contenders = [contender for point in suite.points for contender in point.contenders.values()]
+    noted = Counter((contender["name"], contender["note"]) for contender in contenders if contender["note"])
     return [
-        f"Not measured at {count} point{'s' * (count > 1)}: {each}: {why}."
-        for (each, why), count in sorted(reasons.items())
+        f"{what} at {count} point{'s' * (count > 1)}: {name}: {why.removesuffix('.')}."
+        for what, found in (("Not measured", missing), ("Noted", noted))
+        for (name, why), count in sorted(found.items())
     ]
 
 

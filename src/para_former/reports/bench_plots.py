@@ -5,10 +5,9 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import STEPS, Point, serial_peer
-from para_former.reports.plots import FONT, HEIGHT, Number, label_ends, logarithmic, svg
+from para_former.reports.bench import Point, serial_peer
+from para_former.reports.plots import HEIGHT, Number, label_ends, logarithmic, svg
 from para_former.reports.style import COLOURS
-from para_former.reports.tables import ratio
 
 LOOK = {  # contender: (colour, marker)
     "serial": ("ink", "o"),
@@ -19,7 +18,6 @@ LOOK = {  # contender: (colour, marker)
     "prepared": ("depth-1", "D"),
 }
 ROOM = 1.3  # inches at the right for names
-ROW = 0.2  # inches
 
 
 def latency_against_layers(series: Sequence[Point]) -> str:
@@ -42,43 +40,6 @@ def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
     """What is drawn, in words, and how a point gives it."""
     peer = serial_peer(series)
     return f"speed-up over {peer}", lambda point, name: point.versus(peer, name)
-
-
-def contributions(points: Sequence[Point]) -> str:
-    """A row a point: from the loop to stacked to prepared, the speed-up over serial; a bar is the read-out alone."""
-
-    def draw(axes) -> None:
-        logarithmic(axes, "x")
-        alone = STEPS[1]
-        axes.axvline(1, color=COLOURS["ink"][0], linewidth=1)
-        largest = 1.0
-        for row, point in enumerate(points):
-            gains = {name: point.speedup(name)["median"] for name in STEPS if point.speedup(name)}
-            for start, end in (("loop", "stacked"), ("stacked", "prepared")):
-                axes.plot([gains[start], gains[end]], [row, row], color=_colour(end), linewidth=4, alpha=0.55,
-                          solid_capstyle="butt")  # fmt: skip
-            for name, gain in gains.items():
-                if name not in (point.baseline, alone):
-                    axes.plot(gain, row, LOOK[name][1], color=_colour(name), markersize=5)
-            if alone in gains:  # last, or the loop would hide it
-                axes.plot(gains[alone], row, "|", color=_colour(alone), markersize=9, markeredgewidth=1.8)
-            furthest = max(gains.values())
-            largest = max(largest, furthest)
-            axes.annotate(ratio(gains["prepared"]), (furthest, row), (7, 0), textcoords="offset points",
-                          va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])  # fmt: skip
-        axes.plot([], [], "|", color=_colour(alone), markersize=9, markeredgewidth=1.8, label=alone)
-        for name in STEPS[2:]:
-            axes.plot([], [], LOOK[name][1], color=_colour(name), markersize=5, label=name)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncols=4, frameon=False, fontsize=FONT - 1,
-                    handletextpad=0.1, columnspacing=1.0)  # fmt: skip
-        axes.set_xlim(right=largest * 1.6)
-        axes.set_yticks(range(len(points)), [_row_name(point) for point in points])
-        axes.set_ylim(len(points) - 0.4, -0.6)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"speed-up over {points[0].baseline}; rows: m-n, batch × tokens")
-
-    height = ROW * len(points) + 0.85
-    return svg(f"Contributions, {_identity(points)}", draw, height, left=1.8, right=0.2, top=0.4)
 
 
 def _curves(
@@ -114,11 +75,6 @@ def _curves(
         label_ends(axes, ends)
 
     return svg(f"{title} against {label}, {_identity(series)}", draw, HEIGHT, right=ROOM)
-
-
-def _row_name(point: Point) -> str:
-    mean = " mean" if point.line["pool"] == "mean" else ""
-    return f"{point.network}{mean}, {point.line['batch']} × {point.line['tokens']}"
 
 
 def _colour(name: str) -> str:

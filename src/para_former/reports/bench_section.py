@@ -81,7 +81,6 @@ def _suite(suite: Suite, title: str) -> Iterator[Block]:
             bench_plots.speedup_against_depth,
             bench_findings.gain_with_depth,
         ),
-        ("Who contributes what.", shared, bench_plots.contributions, bench_findings.what_contributes),
     ]
     yield Grid(
         "figures",
@@ -90,6 +89,7 @@ def _suite(suite: Suite, title: str) -> Iterator[Block]:
     if graphs := bench_tables.graphs_table(suite):
         yield graphs
     if shared:
+        yield Paragraph(bench_findings.what_contributes(shared))
         yield bench_tables.shares_table(shared)
     for point in suite.inference:
         if len(point.tried) >= MANY:

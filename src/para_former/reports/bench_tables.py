@@ -24,7 +24,7 @@ MEANING = {
     "prepared-compiled": 'ours: pf.prepare(model, "compiled")',
     "prepared-fused": 'ours: pf.prepare(model, "fused")',
 }
-TEXTS = {"Network", "Read-out", "Dtype", "Ours", "Contender", "What it is", "Fastest other peer", "Note", "Notes"}
+TEXTS = {"Network", "Read-out", "Dtype", "Ours", "Contender", "What it is", "Fastest other peer", "Note"}
 """columns that are not numbers"""
 PLACE = ("Network", "Width", "Read-out", "Dtype", "Batch", "Tokens")
 WORST = 12  # rows, where a suite has too many points for a table of all
@@ -65,10 +65,9 @@ def points_table(suite: Suite) -> Table | None:
         caption = f"The {WORST} points of {len(points)} at which ours gains least: median, below it the quartiles."
         points = worst(points)[:WORST]
     figures = (f"{suite.baseline.capitalize()}, ms", "Prepared, ms", "Speed-up", "Relative error")
-    columns = (*PLACE, *figures, "Fastest other peer", "Its ms", "Notes")
+    columns = (*PLACE, *figures, "Fastest other peer", "Its ms")
     rows = tuple(
-        (*_place(point), *_compared(point, point.ours), _error(point, point.ours), *_other(point), Cell(_notes(point)))
-        for point in points
+        (*_place(point), *_compared(point, point.ours), _error(point, point.ours), *_other(point)) for point in points
     )
     caption += (
         f" Speed-up is the time of {suite.baseline} over ours, round by round. Relative error: the largest, against "
@@ -197,12 +196,6 @@ def _compared(point: Point, ours: str) -> tuple[Cell, ...]:
 def _other(point: Point) -> tuple[Cell, Cell]:
     fastest = next((each for each in point.peers if each != point.baseline), None)
     return (Cell(fastest), _quartiles(point.time(fastest), milliseconds)) if fastest else (Cell("–"), Cell("–"))
-
-
-def _notes(point: Point) -> str:
-    notes = [f"{each}: {contender['note']}" for each, contender in point.contenders.items() if contender["note"]]
-    notes += [f"{each} not measured: {reason}" for each, reason in point.line["not_measured"].items()]
-    return "; ".join(notes)
 
 
 def _error(point: Point, contender: str) -> Cell:

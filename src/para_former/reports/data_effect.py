@@ -76,7 +76,7 @@ def series_table(found: Series) -> Table:
 
 
 def series_sentences(found: Series) -> list[str]:
-    """What the table says: growth and power law of each network, serial against parallel, and what limits both."""
+    """What the table says: growth of each network, serial against parallel, and what limits both."""
     texts = [_growth(found, network) for network in found.networks]
     texts += [_proportion(found), *_serial_against_parallel(found), _no_law(found), _steps(found), _seeds(found)]
     return [text for text in texts if text]
@@ -92,21 +92,13 @@ def _law(found: Series, network: Network) -> tuple[Cell, ...]:
 
 
 def _growth(found: Series, network: Network) -> str:
-    measured, law = found.measured(network), found.law(network)
+    measured = found.measured(network)
     if len(measured) < 2:
         return ""
     falls = [f"{low:,} to {high:,}" for (low, one), (high, two) in pairwise(measured.items()) if two.top1 <= one.top1]
     growth = f"does not grow from {', '.join(falls)} images" if falls else "grows with every step"
     times, better = _times(measured)
-    text = f"{network.label}: accuracy {growth}; {times:.1f} times the images give {better:.2f} times the accuracy."
-    if law:
-        uncertain = "" if law.standard_error is None else f" ± {law.standard_error:.3f}"
-        fit = "" if law.r2 is None else f" (R² {law.r2:.3f})"
-        saved = 100 * law.saved_by_doubling
-        text += (
-            f" The error goes as N^(−b), b = {law.b:.3f}{uncertain}{fit}: twice the images remove {saved:.1f} % of it."
-        )
-    return text
+    return f"{network.label}: accuracy {growth}; {times:.1f} times the images give {better:.2f} times the accuracy."
 
 
 def _proportion(found: Series) -> str:

@@ -109,6 +109,11 @@ class Heading:
         return f"{'#' * self.level} {markdown_text(self.text)}\n"
 
 
+def _slug(text: str) -> str:
+    """The name that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+
+
 @dataclass(frozen=True)
 class Contents:
     """Links to the headings that have an anchor."""
@@ -120,7 +125,7 @@ class Contents:
         return f"<nav>{''.join(links)}</nav>\n"
 
     def markdown(self) -> str:
-        return " · ".join(markdown_text(heading.text) for heading in self.headings) + "\n"
+        return " · ".join(f"[{markdown_text(each.text)}](#{_slug(each.text)})" for each in self.headings) + "\n"
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ class Network:
         return len({run.line["seed"] for run in self.tested})
 
     @property
-    def parameters(self) -> int | None:
-        return self.runs[0].line["parameters"] if self.runs else None
+    def parameters(self) -> int:
+        return self.runs[0].line["parameters"]
 
     @property
     def middle_run(self) -> Run | None:
@@ -78,8 +78,7 @@ class Network:
 class Experiment:
     """The networks of one data set, one recipe, one number of epochs and one start.
 
-    From scratch the paper's eight are always among them, with its figures. `variant` names the settings that tell
-    experiments apart where a model was trained under several.
+    `variant` names the settings that tell experiments apart where a model was trained under several.
     """
 
     dataset: str
@@ -144,22 +143,17 @@ def _experiment(
 ) -> Experiment:
     timings = _comparable([latency for latency in latencies if latency["dataset"] == dataset])
     published = {} if start else paper.trained_from_scratch(dataset)
-    expected = () if start else paper.NETWORKS
-    by_model: dict[tuple, list[Run]] = {(m, n, f"para_former_{m}_{n}"): [] for m, n in expected}
-    by_model |= _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
-    by_family = _grouped(runs, lambda run: _family(run.line["model"], run.line["depth"], run.line["layers"]))
+    by_model = _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
     networks = [
         Network(
             model=model,
             depth=depth,
             layers=layers,
             paper_top1=published.get((depth, layers)) if model.startswith(OURS) else None,
-            runs=tuple(by_model[depth, layers, model]),
-            latency=_latency(
-                model, by_model[depth, layers, model] or by_family.get(_family(model, depth, layers), []), timings
-            ),
+            runs=tuple(members),
+            latency=_latency(model, members, timings),
         )
-        for depth, layers, model in sorted(by_model, key=_network_order)
+        for (depth, layers, model), members in sorted(by_model.items(), key=lambda item: _network_order(item[0]))
     ]
     return Experiment(dataset, recipe, epochs, start, variant, tuple(networks))
 
@@ -206,10 +200,7 @@ def _comparable(latencies: list[Record]) -> list[Record]:
 
 
 def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | None:
-    """The comparison for this network that is least favourable to us, where several were measured.
-
-    `runs` tell how it is built: its own, or for a network that was not trained those of its family beside it.
-    """
+    """The comparison least favourable to us among those of a network built as these runs say."""
     built = [built_shape(run.line["model_config"]) for run in runs]
     timed = [each for each in latencies if each["model"] == model]
     fitting = [each for each in timed if all(one in (None, shape(each)) for one in built)]

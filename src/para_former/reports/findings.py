@@ -29,35 +29,6 @@ def growth_with_depth(experiment: Experiment) -> str:
     return " ".join(filter(None, texts))
 
 
-def gain(experiment: Experiment) -> str:
-    """Accuracy against layers in one line: what depth 1 gains, and what depth adds."""
-    chain = next(iter(depth_one(experiment)), [])
-    text = "Too few networks of depth 1 are measured to show a trend."
-    if len(chain) > 1:
-        change = chain[-1].top1 - chain[0].top1
-        text = f"From {chain[0].layers} to {chain[-1].layers} layers, depth 1 {_changes(change)}."
-    best = experiment.best
-    if chain and best and best.depth > 1:
-        ahead = best.top1 - max(network.top1 for network in chain)
-        text += f" {best.label}, of depth {best.depth}, is {ahead:.2f} points above the best of depth 1."
-    return text
-
-
-def trade(experiment: Experiment) -> str:
-    """Accuracy against latency in one line: the networks that no other beats in both."""
-    timed = sorted((network for network in experiment.measured if network.latency), key=median_ms)
-    front = [one for one in timed if not any(_beats(other, one) for other in timed)]
-    bar = "The bar is the time, not the accuracy, of a serial network of as many layers."
-    if len(timed) == 1:
-        return bar
-    if len(front) == len(timed):
-        return f"{bar} No measured network is both faster and more accurate than another."
-    return (
-        f"{bar} No measured network is both faster and more accurate than {names(front, 'or')}; "
-        "each of the others is beaten in both."
-    )
-
-
 def course(experiment: Experiment) -> str:
     """The learning curves in one line: how far they run, and which network is ahead on validation images there."""
     last = [
@@ -96,13 +67,15 @@ def median_ms(network: Network) -> float:
 
 
 def training(experiment: Experiment) -> str:
-    """What the table took to train: the seconds of all epochs, those of unfinished runs among them."""
-    networks = sum(bool(network.runs) for network in experiment.networks)
+    """What the table took to train, by place: the seconds of all epochs, those of unfinished runs among them."""
     runs = [run for network in experiment.networks for run in network.runs]
-    seconds = sum(epoch["seconds"] for run in runs for epoch in run.epochs.values())
-    places = " and ".join(sorted({hardware(run) for run in runs}))
-    counts = f"{_number(networks, 'network')}, {_number(len(runs), 'run')}"
-    return f"Training: {counts}, {duration(seconds)} in all, validation not counted, on {places}."
+    seconds: dict[str, float] = {}
+    for line, epochs in (piece for run in runs for piece in run.pieces):
+        place = hardware(line)
+        seconds[place] = seconds.get(place, 0.0) + sum(epoch["seconds"] for epoch in epochs)
+    times = " and ".join(f"{duration(seconds[place])} on {place}" for place in sorted(seconds))
+    counts = f"{_number(len(experiment.networks), 'network')}, {_number(len(runs), 'run')}"
+    return f"Training: {counts}, {times}, validation not counted."
 
 
 def _chains(networks: list[Network]) -> list[list[Network]]:
@@ -145,11 +118,3 @@ def _arrows(steps: list[tuple[Network, Network]]) -> str:
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def _changes(points: float) -> str:
-    return f"gains {points:.2f} points" if points >= 0 else f"loses {-points:.2f} points"
-
-
-def _beats(one: Network, other: Network) -> bool:
-    return one.top1 > other.top1 and median_ms(one) < median_ms(other)

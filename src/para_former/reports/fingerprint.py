@@ -52,8 +52,8 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
     for experiment in ranked(found):
         cells, key = [], (*settings(experiment).values(), str(experiment.epochs))
         for m, n in SHAPES:
-            network = next(one for one in experiment.networks if one.model == f"para_former_{m}_{n}")
-            if network.tested and network.paper_top1:
+            network = next((one for one in experiment.measured if one.model == f"para_former_{m}_{n}"), None)
+            if network and network.paper_top1:
                 gap = signed(network.top1 - network.paper_top1)
                 links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
                 cells.append(replace(accuracy(network), beside=gap, links=links))

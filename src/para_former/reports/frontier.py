@@ -8,16 +8,14 @@ from itertools import groupby
 
 from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment
-from para_former.reports.findings import doubt, single_seed
+from para_former.reports.findings import single_seed
 from para_former.reports.frontier_plot import frontier_plot
 from para_former.reports.pareto import KINDS, Point, budgets, frontier, points
 from para_former.reports.tables import (
     device,
-    images_per_second,
     linked_accuracy,
     milliseconds,
     not_measured,
-    signed,
     title,
 )
 
@@ -30,7 +28,6 @@ COLUMNS = (
     "Recipe",
     "Epochs",
     "Parameters",
-    "Training, images/s",
     "Latency, ms",
     "Test top-1, %",
 )
@@ -56,7 +53,7 @@ def frontier_section(found: Sequence[Experiment]) -> Iterator[Block]:
 
 def frontier_sentences(members: Sequence[Point]) -> list[str]:
     """Who wins where, and on what that rests."""
-    texts = [_who_wins(members), _unseen(members) or _margins(members), _training(members), _seeds(members)]
+    texts = [_who_wins(members), _unseen(members), _training(members), _seeds(members)]
     return [text for text in texts if text]
 
 
@@ -87,19 +84,6 @@ def _unseen(members: Sequence[Point]) -> str:
     return f"No {kinds} network of several layers is both tested and timed here: nothing speaks for or against them."
 
 
-def _margins(members: Sequence[Point]) -> str:
-    """Serial of several layers less parallel at each budget that both kinds meet."""
-    gaps = []
-    for budget, best in budgets([each for each in members if each.network.layers > 1]).items():
-        serial, parallel = best["serial"], best["parallel"]
-        if serial and parallel:
-            epochs = [each.experiment.epochs for each in (serial, parallel)]
-            inside = f" ({epochs[0]} against {epochs[1]} epochs)" if epochs[0] != epochs[1] else ""
-            inside += " (within the spread)" if doubt(serial.network, parallel.network) else ""
-            gaps.append(f"{signed(serial.top1 - parallel.top1)} within {budget:g} ms{inside}")
-    return f"Best serial network less best parallel one, points: {', '.join(gaps)}." if gaps else ""
-
-
 def _training(members: Sequence[Point]) -> str:
     trained = {(each.experiment.recipe, each.experiment.epochs) for each in members}
     if len(trained) == 1:
@@ -119,7 +103,7 @@ def _frontier_table(members: Sequence[Point]) -> Table:
     caption = (
         f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first. Latency: median, batch "
         f"{latency['batch']}, {device(latency)}, prepared; each was timed in turns with its serial peer, not with "
-        "the others, so small differences mean nothing. Training: median over epochs, on the machine of each run."
+        "the others, so small differences mean nothing."
     )
     return Table(caption, COLUMNS, NUMBERS, tuple(map(_row, frontier(members))))
 
@@ -148,7 +132,6 @@ def _row(point: Point, best: bool = False) -> tuple[Cell, ...]:
         Cell(point.experiment.recipe, below=point.experiment.variant),
         Cell(str(point.experiment.epochs)),
         Cell(f"{network.parameters:,}"),
-        images_per_second(network),
         Cell(milliseconds(point.ms)),
         linked_accuracy(network, best=best),
     )

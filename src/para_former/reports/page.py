@@ -137,13 +137,12 @@ def _experiment(experiment: Experiment) -> Iterator[Block]:
     yield Heading(3, experiment.name[0].upper() + experiment.name[1:])
     yield tables.accuracy_table(experiment)
     yield Paragraph(findings.training(experiment))
-    drawings = [
-        ("Accuracy against layers.", plots.accuracy_against_layers, findings.gain),
-        ("Accuracy against latency.", plots.accuracy_against_latency, findings.trade),
-        ("Learning curves.", plots.learning_curves, findings.course),
-    ]
-    figures = [(title, draw(experiment), finding) for title, draw, finding in drawings]
-    yield Grid("figures", tuple(Figure((svg,), title, finding(experiment)) for title, svg, finding in figures if svg))
+    layers, curves = plots.accuracy_against_layers(experiment), plots.learning_curves(experiment)
+    drawings = (
+        ("Accuracy against layers.", layers, "Line: depth 1; bars: spread over seeds."),
+        ("Learning curves.", curves, findings.course(experiment)),
+    )
+    yield Grid("figures", tuple(Figure((svg,), title, text) for title, svg, text in drawings if svg))
 
 
 def _classes(experiment: Experiment) -> Iterator[Block]:
@@ -184,7 +183,7 @@ def _mistaken(classes: list[str], row: list[int], index: int) -> str:
 def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
     """What every number on the page depends on; `others` are measurements of other kinds than training."""
     yield Heading(2, "Conditions", anchor="conditions")
-    places = tables.number_places([*(run.line for run in runs), *others])
+    places = tables.number_places([*(line for run in runs for line, _ in run.pieces), *others])
     latencies = [record for record in others if record["kind"] == "latency"]
     if runs:
         yield Paragraph(
@@ -192,7 +191,7 @@ def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
             "of a table share all settings but the seed."
         )
         ordered = experiments(runs, [], aside=SIZE)
-        yield Points(tuple(_settings(experiment) for experiment in ordered))
+        yield Points(tuple(_settings(experiment) for experiment in ordered if not experiment.recipe.endswith(STUDIES)))
         runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
     yield tables.place_table(places)
     if runs:

@@ -1,4 +1,4 @@
-"""Plots of experiments as SVG for the inside of a page: learning curves, accuracy against layers and latency, classes.
+"""Plots of experiments as SVG for the inside of a page: learning curves, accuracy against layers, classes.
 
 Every plot takes its text colour from the page and its hues from the page's CSS variables, so light, dark and print need
 one drawing. The same numbers give the same bytes. matplotlib is imported only where it draws; nothing is measured here.
@@ -50,9 +50,12 @@ def learning_curves(experiment: Experiment) -> str | None:
 
 
 def accuracy_against_layers(experiment: Experiment) -> str | None:
-    """Test top-1 against n: depth 1 as a line, deeper networks as marked points, the paper's figures in grey."""
+    """Test top-1 against n: depth 1 as a line, deeper networks as marked points, the paper's figures in grey.
+
+    None for fewer than two networks.
+    """
     measured = experiment.measured
-    if not measured:
+    if len(measured) < 2:
         return None
 
     def draw(axes) -> None:
@@ -78,33 +81,6 @@ def accuracy_against_layers(experiment: Experiment) -> str | None:
         axes.set_title("test top-1, %" + ("; grey: the paper, 500 epochs" if published else ""))
 
     return svg(f"Accuracy against layers, {_name(experiment)}", draw, right=0.55)
-
-
-def accuracy_against_latency(experiment: Experiment) -> str | None:
-    """Test top-1 against latency (logarithmic): a point is a network, its bar the serial one of as many layers."""
-    timed = [network for network in experiment.measured if network.latency]
-    if not timed:
-        return None
-
-    def draw(axes) -> None:
-        times = [network.latency[name]["median"] for network in timed for name in ("ours_ms", "peer_ms")]
-        logarithmic(axes, "x", (1, 2, 5) if max(times) / min(times) < 100 else (1,))
-        for network in timed:
-            ours, peer = (network.latency[name]["median"] for name in ("ours_ms", "peer_ms"))
-            axes.plot([ours, peer], [network.top1] * 2, color=colour_of(network), alpha=0.45, linewidth=1.2)
-            axes.plot(peer, network.top1, "|", color=colour_of(network), alpha=0.8, markersize=9, markeredgewidth=1.4)
-            _point(axes, ours, network)
-        axes.set_xlim(min(times) / 1.6, max(times) * 1.25)
-        axes.margins(y=0.12)
-        medians = [
-            [(network.latency[name]["median"], network.top1) for name in ("ours_ms", "peer_ms")] for network in timed
-        ]
-        ends = [(*line[0], colour_of(one), short_name(one)) for line, one in zip(medians, timed, strict=True)]
-        label_points(axes, ends, medians)
-        axes.set_xlabel(f"latency at batch {timed[0].latency['batch']}, ms; bar: as many layers in series")
-        axes.set_title("test top-1, %")
-
-    return svg(f"Accuracy against latency, {_name(experiment)}", draw, right=0.25)
 
 
 def class_accuracy(

@@ -23,7 +23,7 @@ def reproduction_section(found: Sequence[Experiment]) -> Iterator[Block]:
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
         yield _table(number, printed, found)
     yield Heading(3, "What the paper says of its tables")
-    yield Points(tuple(answers.paper_against_itself()))
+    yield Points(answers.PAPER_AGAINST_ITSELF)
 
 
 def answers_section(found: Sequence[Experiment]) -> Iterator[Block]:

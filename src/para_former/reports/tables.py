@@ -30,7 +30,7 @@ def accuracy_table(experiment: Experiment) -> Table:
         row = [
             Cell(network.label),
             Cell(str(network.depth)),
-            _measured(network.parameters, "{:,}"),
+            Cell(f"{network.parameters:,}"),
             accuracy(network, best=network is experiment.best),
             _seeds(network),
         ]
@@ -165,12 +165,9 @@ def duration(seconds: int | float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def hardware(run: Run) -> str:
-    """Where a run was trained, one place after the other: the GPU, or the threads and the name of the CPU."""
-    return " and ".join(dict.fromkeys(_hardware(line["environment"]) for line, _ in run.pieces))
-
-
-def _hardware(environment: Record) -> str:
+def hardware(line: Record) -> str:
+    """Where a `run` or `resumed` line says that a run trained: the GPU, or the threads and the name of the CPU."""
+    environment = line["environment"]
     if environment.get("device", "cpu") != "cpu":
         return environment["device"]
     name, threads = environment.get("hardware", {}).get("cpu", "a CPU"), environment.get("threads")
@@ -201,11 +198,6 @@ def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False
 def latency(network: Network) -> Cell:
     """Median milliseconds of one image."""
     return Cell(milliseconds(network.latency["ours_ms"]["median"])) if network.latency else not_measured()
-
-
-def images_per_second(network: Network) -> Cell:
-    """Images trained on in a second: the median over the epochs of its runs, each where it began."""
-    return _median_speed([speed for run in network.runs for speed in run.speeds])
 
 
 def _median_speed(speeds: Sequence[float]) -> Cell:

@@ -47,7 +47,7 @@ READING = {
     "plain number: it holds the sigmas of the modules before it, that is, the network of smaller depth.",
     "similarity": "Similarity: cosine of what moves. A: attention weights; AUC: how surely a pair of one class is told "
     "from a pair of two by it; grey: 95 % of what shuffled labels give. Twin: the same image, shifted or mirrored.",
-    "branches": "Both axes are logarithmic: a power law of Eq. 1 would be a straight line.",
+    "branches": "Both axes are logarithmic.",
 }
 DRAWINGS = {
     "approximation": theory_plots.approximation,

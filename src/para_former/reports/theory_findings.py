@@ -129,7 +129,6 @@ def _branches(record: Record) -> list[str]:
     enough = next(k for k, value in enumerate(greedy, start=1) if value <= greedy[-1] * 1.1 or k == len(greedy))
     similar = [value for j, row in enumerate(record["similarity"]) for value in row[:j]]
     rises = _rises(given)
-    power = _power_law(given)
     steps = "with every branch" if not rises else f"rising at {rises} of {len(given) - 1} steps"
     return [
         f"{_name(record)}, {record['branches']} branches, {record['images']:,} validation images: error "
@@ -139,27 +138,10 @@ def _branches(record: Record) -> list[str]:
         f"in the order chosen greedily on training images, {enough} of {record['branches']} branches come within a "
         "tenth of the whole network's loss. These branches were trained together, so this is not the error of "
         "smaller networks.",
-        power,
         f"What branches add is of effective rank {min(record['effective_rank']):.1f} to "
         f"{max(record['effective_rank']):.1f}; their pairwise similarity (CKA) is {statistics.fmean(similar):.2f} on "
         f"average, {max(similar):.2f} at most: {_roles(statistics.fmean(similar))}.",
     ]
-
-
-def _power_law(losses: list[float]) -> str:
-    """Whether loss against the number of branches has one slope on logarithmic axes, as terms of Eq. 1 would give."""
-    count = len(losses)
-    middle = count // 2
-    if middle < 2:
-        return ""
-    early = math.log(losses[middle - 1] / losses[0]) / math.log(middle)
-    late = math.log(losses[-1] / losses[middle - 1]) / math.log(count / middle)
-    lower, higher = sorted((-early, -late))
-    straight = lower > 0 and higher < 1.5 * lower
-    return (
-        f"The slope of that loss on logarithmic axes is {early:.2f} over the first half of the branches and {late:.2f} "
-        f"over the second: {'roughly' if straight else 'not'} the power law that terms of Eq. 1 would give."
-    )
 
 
 def _roles(similarity: float) -> str:

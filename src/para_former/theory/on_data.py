@@ -4,8 +4,10 @@ Networks are judged on validation images, seen by no step of training; the order
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import torch
 
 from para_former.data import Dataset, DeviceSplit, evaluation_batches, network_input, uniform
@@ -23,21 +25,21 @@ CHOOSING = 2500
 
 def decomposition(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """The identity, and the parts of the logits."""
-    return decomposition_study(model, _images(dataset, count)[0])
+    return decomposition_study(model, network_input(_sample(dataset, count).images, dataset.spec))
 
 
 def freedom(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """How much each slot moves."""
-    return freedom_study(model, _images(dataset, count)[0])
+    return freedom_study(model, network_input(_sample(dataset, count).images, dataset.spec))
 
 
 def similarity(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """Trained and untrained. The twin of an image: shifted by up to an eighth, mirrored where that keeps the class."""
-    split, spec = DeviceSplit.from_split(dataset.validation, "cpu"), dataset.spec
-    images, labels = _images(dataset, count)
+    split, spec = _sample(dataset, count), dataset.spec
+    images, labels = network_input(split.images, spec), split.labels
     augment = Augment(padding=max(1, spec.stored_size // 8), flip=spec.name != "digits")
-    uniforms = uniform(0, 0, split.indices[: len(images)], augment.numbers)
-    twins = network_input(augment_pixels(split.images[: len(images)], uniforms, augment), spec)
+    uniforms = uniform(0, 0, split.indices, augment.numbers)
+    twins = network_input(augment_pixels(split.images, uniforms, augment), spec)
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     tensors = [tensor.double() for tensor in (images, twins, noise)]
     trained, fresh = (similarity_study(in_float64(each), *tensors, labels) for each in (model, untrained(model)))
@@ -59,7 +61,8 @@ STUDIES: dict[str, Callable[[ParaFormer, Dataset, int], Record]] = {
 }
 
 
-def _images(dataset: Dataset, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first `count` validation images as the network sees them, with labels."""
-    split = DeviceSplit.from_split(dataset.validation, "cpu")
-    return next(evaluation_batches(split, dataset.spec, batch_size=min(count, len(split))))
+def _sample(dataset: Dataset, count: int) -> DeviceSplit:
+    """`count` validation images, evenly spread over the split: in a folder they lie class by class."""
+    split = dataset.validation
+    rows = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
+    return DeviceSplit.from_split(replace(split, labels=split.labels[rows], indices=split.indices[rows]), "cpu")

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from para_former.errors import InputError
 from para_former.models import ParaFormer
 from para_former.models.para_former import Images
 from para_former.records import Record
@@ -38,10 +39,14 @@ def similarity_study(
     """Similarities of `images` to each other, to their augmented `twins` and to `noise`, slot by slot.
 
     The first slot is `pixels`, the yardstick; `A` are the attention weights, from which all other motion comes.
+    Errors: InputError where no two images are of one class, or all are.
     """
     count = len(images)
     together = torch.cat([images, twins, noise])
     labels = labels.cpu().numpy()
+    if not 1 < len(set(labels)) < count:
+        found = f"{len(set(labels))} classes among {count} images"
+        raise InputError(f"similarity: expected two images of one class and one of another, found {found}")
     pixels = SlotValues("pixels", 0, True, together.flatten(1)[None])
     by_pixels = cosines(pixels.values, count)
     generator = np.random.default_rng(0)
