@@ -24,3 +24,5 @@ def test_every_file_it_names_is_there():
     root = Path(__file__).parents[1]
     for name in re.findall(r"`((?:docs|results|models|execution|training)/[\w./]*|[\w]+\.(?:py|cff))`", README):
         assert (root / name).exists() or (root / "src/para_former" / name).exists(), name
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links and all((root / link).exists() for link in links)

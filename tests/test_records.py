@@ -216,10 +216,11 @@ def run_isolated(folder: Path, code: str) -> str:
 
 
 def test_leftovers_of_killed_writers_go_and_nothing_else(tmp_path):
-    for name in (".record.jsonl.123.tmp", ".hidden", "notes.tmp", "record.jsonl"):
+    kept = [".hidden", ".important.tmp", "notes.tmp", "record.jsonl"]
+    for name in (".record.jsonl.123.tmp", *kept):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "notes.tmp", "record.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
 
 
 def test_a_commit_is_that_of_the_package_and_says_where_files_differ_from_it(tmp_path):
@@ -241,3 +242,18 @@ def test_an_appended_record_is_on_the_disk_or_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(records.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left on device"):
         append_record(tmp_path / "record.jsonl", {"kind": "epoch"})
+
+
+def test_two_writers_lose_none_of_one_another_s_records(tmp_path, monkeypatch):
+    """One that has read the file appends after the other has."""
+    path, real = tmp_path / "latency.jsonl", records.json.dumps
+    append_record(path, {"kind": "first"})
+
+    def meanwhile(record):
+        monkeypatch.setattr(records.json, "dumps", real)
+        append_record(path, {"kind": "other"})
+        return real(record)
+
+    monkeypatch.setattr(records.json, "dumps", meanwhile)
+    append_record(path, {"kind": "own"})
+    assert [record["kind"] for record in read_records(path)] == ["first", "other", "own"]

@@ -11,3 +11,8 @@ class InputError(ValueError):
 
 class MissingData(InputError):
     """The files of a data set are not where they were looked for; a command for several data sets leaves it out."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line; its name where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

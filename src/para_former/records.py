@@ -112,7 +112,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Delete what processes killed inside ``write_atomically`` left in ``folder``; nobody else may be writing there."""
-    for leftover in Path(folder).glob(".*.tmp"):
+    for leftover in Path(folder).glob(".*.[0-9]*.tmp"):  # with the number of the process, as it names them
         leftover.unlink()
 
 
@@ -127,7 +127,9 @@ def append_record(path: Path, record: Record) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
+        content = file.read()
+        if (whole := content.rfind(b"\n") + 1) < len(content):  # only then: another process may append meanwhile
+            file.truncate(whole)
         file.write(json.dumps(record).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -15,10 +15,10 @@ def settings_of(suite):
     return {tuple(point.setting.items()) for point in SUITES[suite]()}
 
 
-@pytest.mark.parametrize(("suite", "count"), [("quick", 6), ("cpu", 38), ("gpu", 53), ("grid", 288)])
-def test_every_point_is_there_once_and_can_be_built(suite, count):
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_point_is_there_once_and_can_be_built(suite):
     points = SUITES[suite]()
-    assert len(points) == len(settings_of(suite)) == count
+    assert len(points) == len(settings_of(suite)) > 0
     for point in points:
         assert set(point.contenders) <= set(CONTENDERS) and point.baseline in point.contenders
         assert max(Counter(point.contenders).values()) == 1

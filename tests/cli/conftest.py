@@ -2,11 +2,13 @@
 
 import shutil
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from para_former.bench import measure_latency
 from para_former.cli.main import main
 
 TRAIN = [
@@ -61,3 +63,9 @@ def trained(trained_once, tmp_path) -> Path:
 def files(tmp_path):
     """Every file and folder below the test's own folder, with its content."""
     return lambda: {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
+
+
+@pytest.fixture(autouse=True)
+def timed_briefly(monkeypatch):
+    """How long a network takes is no test's business."""
+    monkeypatch.setattr("para_former.training.reproduce.measure_latency", partial(measure_latency, rounds=3))

@@ -70,12 +70,6 @@ def test_train_json_is_the_test_line(run):
     assert "epoch 1/1" in err and not has_json(err)
 
 
-def test_train_resumes_from_the_command_line(run, trained):
-    """Nothing is left of a finished run to go on with, and the answer is one line."""
-    code, out, err = run(*TRAIN, f"--output={trained}", "--resume")
-    assert (code, out) == (2, "") and "finished" in err
-
-
 def test_evaluate_finds_the_accuracy_that_training_recorded(run, trained):
     test = read_records(trained / "record.jsonl")[-1]
     code, out, err = run("evaluate", trained, "--device=cpu")

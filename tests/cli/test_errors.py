@@ -1,5 +1,6 @@
 """Bad input is told in one line that names it, with exit code 2, and leaves nothing behind; a failure has code 1."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from para_former.cli import info, report
 from para_former.records import read_records, write_records
 from tests.cli.conftest import TRAIN
+from tests.reports import helpers
 
 DIGITS = "train --dataset=digits --output=run"
 AGAIN = " ".join([*TRAIN, "--output=trained"])
@@ -61,12 +63,20 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     ),
     "unknown data set among others": ("reproduce --dataset=digits,mnist", ["'mnist': expected one of digits"]),
     "network named twice": ("reproduce --table=1-6,1-6", ["para_former_1_6-s0", "expected one cell", "found two"]),
-    "empty name of weights": (f"{DIGITS} --pretrained=", ["train: pretrained: expected weights to begin with"]),
+    "empty name of weights": (f"{DIGITS} --pretrained=", ["train: --pretrained: expected a value, found an empty one"]),
+    "empty output": ("train --dataset=digits --output=", ["train: --output: expected a value, found an empty one"]),
+    "folder of nobody": ("train --dataset=folder:~nobody-here/x", ["~nobody-here/x: expected a folder of pictures"]),
+    "endless name": (f"evaluate {'x' * 300}", ["xxx/record.jsonl: File name too long"]),
+    "endless name of a folder": (f"train --dataset=folder:{'x' * 300}", ["xxx: File name too long"]),
+    "network of somebody else": (
+        "train --dataset=digits --output=saved",
+        ["saved: expected no network where a run begins", "config.json without record.jsonl"],
+    ),
     "no augmentation": (f"{DIGITS} --mixup -1", ["train: augmentation mixup -1.0: expected 0 or more"]),
     "text of a report over a folder": ("report trained --markdown empty", ["empty: expected a file", "found a folder"]),
     "no minutes": ("reproduce --minutes=0", ["minutes: expected a number above 0, found 0"]),
     "no training images": (f"{DIGITS} --train-images 0", ["train_images: expected at least 1, found 0"]),
-    "an empty list of sizes": ("reproduce --train-images=", ["train_images: expected numbers of images"]),
+    "an empty list of sizes": ("reproduce --train-images=", ["--train-images: expected a value", "an empty one"]),
     "no number of training images": ("reproduce --train-images=few", ["train_images: expected", "1000,2000", "'few'"]),
     "fingerprint and images": ("reproduce --fingerprint --train-images=100", ["--train-images", "--fingerprint"]),
     "fingerprint of no paper": (
@@ -156,6 +166,8 @@ def workplace(trained, tmp_path, monkeypatch):
     (tmp_path / "without_weights" / weights.name).unlink()
     for path in ("model.safetensors", "config.json"):
         (tmp_path / "unfinished" / path).unlink()
+    (tmp_path / "saved").mkdir()
+    shutil.copy(trained / "config.json", tmp_path / "saved")
     (tmp_path / "broken/config.json").write_text('{"depth": 1, "image_size": 8, "colour": "red"}')
     (tmp_path / "binary/config.json").write_bytes(bytes(range(128, 256)))
     line, *others = read_records(tmp_path / "mistyped/record.jsonl")
@@ -257,9 +269,8 @@ def test_no_warning_or_log_line_comes_before_the_error_of_a_real_process(tmp_pat
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("arguments", [["--help"], ["info", "--json"]])
-def test_an_output_that_takes_nothing_is_told_in_one_line(tmp_path, arguments):
-    command = [sys.executable, "-m", "para_former.cli", *arguments]
+def test_an_output_that_takes_nothing_is_told_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "para_former.cli", "info", "--json"]
     with open("/dev/full", "w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert result.returncode == 1 and "Traceback" not in result.stderr
@@ -269,3 +280,17 @@ def test_an_output_that_takes_nothing_is_told_in_one_line(tmp_path, arguments):
 def test_a_failed_command_prints_no_json(run):
     code, out, err = run("evaluate", "nowhere", "--json")
     assert (code, out, err.count("\n")) == (2, "", 1) and "nowhere" in err
+
+
+@pytest.mark.parametrize("arguments", [["--output", ""], [""]])
+def test_an_empty_argument_is_not_the_current_folder(run, arguments):
+    code, out, err = run("report", *arguments)
+    name = arguments[0] or "argument"
+    assert (code, out, err) == (2, "", f"para-former report: {name}: expected a value, found an empty one\n")
+
+
+def test_names_that_are_no_text_are_reported(run):
+    folder = Path(os.fsdecode(b"caf\xe9"))
+    write_records(folder / "record.jsonl", helpers.training(recipe="paper"))
+    assert run("report", folder, "--output=page").code == 0
+    assert "caf" in Path("page/report.html").read_text()

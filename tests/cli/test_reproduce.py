@@ -56,7 +56,9 @@ def asked(monkeypatch):
 
 def test_every_cell_is_trained_as_the_flags_say(run, asked):
     flags = ["--device=cpu", "--precision=bf16", "--compile", "--epochs=7", "--seeds=2"]
-    assert run("reproduce", "--table=1-1", *flags).code == 1
+    code, _, err = run("reproduce", "--table=1-1", *flags)
+    again = shlex.join(["para-former", "reproduce", "--table=1-1", *flags])
+    assert (code, err) == (1, f"para-former reproduce: stopped; go on from the last whole epoch by: {again}\n")
     assert [(each.device, each.precision, each.compile, each.epochs) for each in asked] == [
         ("cpu", "bf16", True, 7)
     ] * 2

@@ -1,6 +1,7 @@
 """`para-former uat`: every study of a trained network, its record, its sentences and its page."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,12 @@ def test_a_study_looks_at_as_many_images_as_asked_and_diversity_at_those_learned
 def test_approximation_fits_as_many_seeds_as_asked(run):
     (record,) = json.loads(run("uat", "approximation", "--terms=4", "--seeds=2", "--json").out)["records"]
     assert {(curve["seeds"], len(curve["error"][0])) for curve in record["curves"]} == {(2, 2)}
+
+
+def test_what_was_studied_before_a_run_that_cannot_be_is_kept(run, trained, tmp_path):
+    broken = shutil.copytree(trained, tmp_path / "broken")
+    (broken / "model.safetensors").unlink()
+    assert run("uat", "freedom", trained, broken, "--output=mine").code == 2
+    assert [line["study"] for line in read_records(Path("mine/theory.jsonl"))] == ["freedom"]
+    assert run("uat", "branches", trained, "nowhere", "--output=mine").code == 2
+    assert len(read_records(Path("mine/theory.jsonl"))) == 1

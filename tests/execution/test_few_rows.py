@@ -61,3 +61,22 @@ def test_weights_lie_in_memory_as_their_products_read_them(pool):
         for name in last.row_weights:  # all of them, at this depth
             weight = getattr(last, name)
             assert (weight if few_rows else weight.mT).is_contiguous(), name
+
+
+@pytest.mark.parametrize("measure", [calibration.measure_few_rows, calibration.measure_block_limits])
+def test_autocast_around_it_changes_nothing_of_what_is_measured(measure, monkeypatch):
+    formats = set()
+
+    def noting(product):
+        def noted(*given):
+            result = product(*given)
+            formats.add(result.dtype)
+            return result
+
+        return noted
+
+    for name in ("batched", "branch_linear"):
+        monkeypatch.setattr(calibration, name, noting(getattr(calibration, name)))
+    with torch.autocast("cpu", torch.bfloat16):
+        measure.__wrapped__(1, torch.float32)
+    assert formats == {torch.float32}

@@ -240,3 +240,14 @@ def test_bad_arguments_name_what_was_expected(no_shape_checks):
             refuse(model)
     with pytest.raises(pf.InputError, match="images: expected"):
         prepared(torch.zeros(1, 3, 9, 9, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("pool", ["cls", "mean"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_the_merge_takes_away_many_times_is_as_exact_as_what_was_added(pool, depth):
+    """With `merge="residual"` x is subtracted 23 or 11 times: rounded by itself it would be off as many times."""
+    model = small_network(depth=depth, layers=24, width=48, pool=pool, merge="residual")
+    images = images_for(model, 16)
+    expected = pf.reference(model, images)
+    found = pf.prepare(model, dtype=torch.bfloat16)(images.float())
+    assert (found - expected).abs().max() < 0.02 * expected.abs().max()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -75,3 +76,10 @@ def test_derived_sizes():
 def test_stochastic_depth_rises_linearly_to_its_rate():
     config = ModelConfig(depth=4, layers=4, drop_path=0.2)
     assert [config.drop_path_at(level) for level in range(4)] == pytest.approx([0.05, 0.1, 0.15, 0.2])
+
+
+@pytest.mark.parametrize("found", [None, "0.1", [0.1]])
+@pytest.mark.parametrize("name", ["mlp_ratio", "dropout", "attention_dropout", "drop_path", "head_dropout"])
+def test_what_is_no_number_is_named(name, found, no_shape_checks):
+    with pytest.raises(InputError, match=f"{name}: expected .*, found {re.escape(repr(found))}"):
+        ModelConfig(**{name: found})

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from para_former.models.layers import dropout, normalize
@@ -11,6 +11,7 @@ from tests.networks import images_for, small_network
 COUNT = 400_000
 
 
+@settings(max_examples=30)
 @given(rate=st.floats(0.02, 0.98), dtype=st.sampled_from([torch.bfloat16, torch.float32, torch.float64]))
 def test_zeroes_with_the_given_probability_and_divides_the_others_by_what_is_left(rate, dtype):
     torch.manual_seed(0)
@@ -19,7 +20,7 @@ def test_zeroes_with_the_given_probability_and_divides_the_others_by_what_is_lef
     zeros = (dropped == 0).double()
     assert zeros.mean().item() == pytest.approx(rate, abs=6 * (rate * (1 - rate) / COUNT) ** 0.5 + 2**-16)
     kept = dropped[dropped != 0].double()
-    assert kept.unique().numel() == 1
+    assert kept.min() == kept.max()
     kept_share = 1 - round(rate * 2**16) / 2**16  # exact, so that the mean over all draws is what was given
     assert kept[0].item() == pytest.approx(3 / kept_share, rel=2 * torch.finfo(dtype).eps)
 
@@ -79,8 +80,7 @@ def test_dropout_acts_after_the_positions_and_on_the_hidden_units():
         assert (draw() - draw()).abs().max() > 1e-3, part
 
 
-def test_dropout_acts_on_the_hidden_units():
-    model = small_network(dropout=0.5)
-    (level,), x_hat = model.levels, torch.randn(1, 3, 5, 24, dtype=torch.float64)
-    level.train()
-    assert (level.mlp(x_hat, level.norm2) - level.mlp(x_hat, level.norm2)).abs().max() > 1e-3
+def test_dropout_acts_on_what_attention_and_the_mlp_add():
+    """Where both sums dropped a number, a quarter of all at one half each, it passes as it was."""
+    (level,), x = small_network(dropout=0.5).levels, torch.randn(1, 64, 5, 24, dtype=torch.float64)
+    assert (level.train()(x) == x).double().mean().item() == pytest.approx(0.25, abs=0.01)

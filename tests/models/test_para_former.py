@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn.utils import prune
 
 import para_former as pf
 from para_former import InputError
@@ -163,3 +164,40 @@ def test_a_new_head_begins_as_the_first_one_did():
     model = small_network(torch.float32)
     model.reset_classifier(50)
     assert not model.head.bias.any() and model.head.weight.std().item() == pytest.approx(0.02, rel=0.2)
+
+
+def test_a_deeper_module_is_left_out_more_often():
+    """Level i drops each of its two updates with (i + 1)/m of the rate; where both go, x passes as it is."""
+    model, shares = small_network(depth=2, layers=32, drop_path=0.8).train(), []
+    for level in model.levels:
+        level.register_forward_hook(lambda _, x, y: shares.append((y == x[0]).flatten(2).all(2).double().mean().item()))
+    model.forward_branches(images_for(model, 100), read_out_only=False)
+    assert shares == pytest.approx([0.4**2, 0.8**2], abs=0.06)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_hooks_of_what_is_computed_fire(depth):
+    model, called = small_network(depth=depth), []
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.append(name))
+    model(images_for(model))
+    last = f"levels.{depth - 1}"
+    assert {last, f"{last}.mlp", f"{last}.mlp.fc1", f"{last}.mlp.fc2", f"{last}.attn.proj", "head"} <= set(called)
+    assert depth == 1 or {"levels.0", "levels.0.attn", "levels.0.attn.qkv"} <= set(called)
+
+
+def test_a_pruned_product_is_pruned_and_trains():
+    model = small_network().train()
+    before = model(images_for(model))
+    prune.random_unstructured(model.levels[0].mlp.fc1, "weight", amount=0.5)
+    assert (model(images_for(model)) - before).abs().max() > 1e-3
+    for _ in range(2):
+        model(images_for(model)).sum().backward()
+
+
+def test_chosen_branches_are_frozen_where_they_were():
+    model = small_network()
+    model.requires_grad_(False)
+    model.head.requires_grad_(True)
+    chosen = select_branches(model, [0, 2])
+    assert {name for name, each in chosen.named_parameters() if each.requires_grad} == {"head.weight", "head.bias"}

@@ -67,3 +67,9 @@ def test_weights_that_do_not_fit_are_refused_by_name():
         from_timm(missing, config)
     with pytest.raises(InputError, match=r"head.weight: expected shape \[5, 24\], found \[7, 24\]"):
         from_timm({**weights, "head.weight": torch.zeros(7, 24)}, config)
+
+
+def test_what_timm_would_compute_otherwise_is_not_written_for_it():
+    model = small_network(depth=3, layers=3, residual="normed")
+    with pytest.raises(InputError, match="residual: expected 'standard'.*found 'normed'"):
+        to_timm(model.state_dict(), model.config)

@@ -62,17 +62,6 @@ def test_ids_are_unique_and_links_lead_somewhere(results, page):
     assert {address.removeprefix("#") for address in parsed.loads if address.startswith("#")} <= set(parsed.ids)
 
 
-def test_it_serves_dark_phones_and_paper(page):
-    for expected in (
-        "prefers-color-scheme: dark",
-        "@media print",
-        "@media (max-width",
-        'name="viewport"',
-        "overflow-x",
-    ):
-        assert expected in page
-
-
 def test_rebuilt_twice_it_is_byte_identical(results, page):
     """The second time in another process, with another hash seed, from the same folders named one by one."""
     again = results / "again"

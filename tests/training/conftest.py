@@ -1,9 +1,11 @@
-"""Stopping a run at a chosen moment."""
+"""Stopping a run at a chosen moment, and tables of runs that are timed briefly."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
+from para_former.bench import measure_latency
 from para_former.training import loop
 
 
@@ -34,3 +36,9 @@ def stop_at(monkeypatch):
                 yield
 
     return stopping
+
+
+@pytest.fixture(autouse=True)
+def timed_briefly(monkeypatch):
+    """How long a network takes is no test's business."""
+    monkeypatch.setattr("para_former.training.reproduce.measure_latency", partial(measure_latency, rounds=3))

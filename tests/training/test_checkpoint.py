@@ -7,6 +7,7 @@ from para_former.errors import InputError
 from para_former.models.saving import read_tensors, write_tensors
 from para_former.training.checkpoint import (
     CHECKPOINT_FILE,
+    NEXT_FILE,
     PREVIOUS_FILE,
     checksum,
     load_checkpoint,
@@ -120,3 +121,15 @@ def test_a_broken_file_is_an_input_error_for_those_who_read_it_alone(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"no tensors")
     with pytest.raises(InputError, match="x.safetensors: not a whole safetensors file"):
         read_tensors(tmp_path / "x.safetensors")
+
+
+def test_one_that_was_whole_and_not_yet_renamed_is_the_newest(tmp_path):
+    save_checkpoint(tmp_path, STATE, 1)
+    save_checkpoint(tmp_path, STATE, 2)
+    (tmp_path / CHECKPOINT_FILE).rename(tmp_path / NEXT_FILE)  # a kill between the two renames
+    assert_loads(tmp_path, 2)
+    (tmp_path / CHECKPOINT_FILE).write_bytes(b"broken")
+    assert load(tmp_path)[1] == []
+    (tmp_path / NEXT_FILE).write_bytes(b"broken")
+    assert_loads(tmp_path, 1)
+    assert len(load(tmp_path)[1]) == 2

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import para_former as pf
-from para_former.data import Augment, DeviceSplit, evaluation_batches, load_dataset
+from para_former.data import Augment, DeviceSplit, evaluation_batches, load_dataset, training_batches
 from para_former.errors import InputError
 from para_former.evaluation import classify
 from para_former.models.saving import read_tensors
@@ -166,6 +166,28 @@ def test_every_epoch_and_every_seed_draws_random_numbers_of_its_own(monkeypatch)
     assert len(set(seeds)) == len(seeds) == 4
 
 
+def test_every_step_has_the_batch_and_the_rate_that_the_run_says(monkeypatch):
+    """What a run learns from is what `training_batches` gives for its settings; its loss is the mean over the steps."""
+    taken, real = [], loop.Learner.step
+
+    def noting(learner, images, labels, lr):
+        loss = real(learner, images, labels, lr)
+        taken.append((images, labels, lr, learner.model.training, loss))
+        return loss
+
+    monkeypatch.setattr(loop.Learner, "step", noting)
+    config = tiny_run(epochs=2, seed=3, ema=0.0)
+    lines, dataset = lines_of(train_quietly(config), "epoch"), load_dataset("digits")
+    split = DeviceSplit.from_split(dataset.train, "cpu")
+    for epoch, line in enumerate(lines, start=1):
+        steps = taken[10 * (epoch - 1) : 10 * epoch]
+        batches = training_batches(split, dataset.spec, batch_size=128, seed=3, epoch=epoch, augment=config.augment)
+        for number, ((images, labels, lr, training, _), (own, targets)) in enumerate(zip(steps, batches, strict=True)):
+            assert training and torch.equal(images, own) and torch.equal(labels, targets)
+            assert lr == learning_rate(10 * (epoch - 1) + number, peak=4e-3, warmup=5, total=20, schedule="cosine")
+        assert line["train_loss"] == pytest.approx(torch.stack([step[-1] for step in steps]).mean().item())
+
+
 def test_training_beats_chance_by_far():
     config = tiny_run(model="para_former_1_6", width=32, epochs=6, batch_size=32, augment=Augment(), ema=0.0)
     folder = train_quietly(replace(config, dropout=0.0, attention_dropout=0.0, drop_path=0.0))
@@ -208,10 +230,16 @@ def test_a_loss_that_is_not_finite_stops_with_the_previous_checkpoint_kept(stop_
 
 
 @pytest.mark.parametrize(
-    "changes", [{"heads": 3}, {"patch_size": 3}, {"model": "para_former_4_6"}, {"device": "cuda:77"}]
+    ("changes", "named"),
+    [
+        ({"heads": 3}, "heads"),
+        ({"patch_size": 3}, "patch_size"),
+        ({"model": "para_former_4_6"}, "depth"),
+        ({"device": "cuda:77"}, "cuda:77"),
+    ],
 )
-def test_a_run_that_cannot_be_leaves_no_folder(changes):
-    with pytest.raises(InputError):
+def test_a_run_that_cannot_be_leaves_no_folder(changes, named):
+    with pytest.raises(InputError, match=named):
         train_quietly(tiny_run(**changes))
     assert not Path("run").exists()
 

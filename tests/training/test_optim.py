@@ -59,17 +59,6 @@ def test_the_decay_of_the_average_rises_from_few_steps_to_its_own(most):
     assert average_decay(10**6, most=most) == most
 
 
-@given(peaks, warmups, decays, st.randoms())
-def test_rate_depends_on_the_step_alone(peak, warmup, decay, random):
-    rates = schedule(peak, warmup, decay)
-    steps = list(range(len(rates)))
-    random.shuffle(steps)
-    assert all(
-        learning_rate(step, peak=peak, warmup=warmup, total=warmup + decay, schedule="cosine") == rates[step]
-        for step in steps
-    )
-
-
 @given(peaks, warmups, decays)
 def test_a_constant_rate_stays_at_the_peak(peak, warmup, decay):
     for step in range(warmup, warmup + decay):

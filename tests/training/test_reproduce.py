@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def test_a_table_is_filled_once_and_a_deleted_cell_again():
     assert state(OUTPUT) == finished
 
     lost = runs[1].folder()
-    (lost / "record.jsonl").unlink()
+    shutil.rmtree(lost)
     run_cells(runs)
     again = state(OUTPUT)
     changed = {path for path in finished if again[path] != finished[path]}
@@ -278,3 +279,10 @@ def test_a_network_of_another_shape_is_timed_for_itself(monkeypatch):
         run_cells(cells("1-1", tiny_run(epochs=1, recipe=str(number), **size), 1, OUTPUT))
     timed = [(line["width"], line["heads"], line["pool"]) for line in read_records(OUTPUT / "digits" / LATENCY_FILE)]
     assert timed == [(16, 2, "cls"), (8, 2, "cls"), (16, 4, "cls"), (16, 2, "mean")]
+
+
+def test_a_cell_whose_loss_is_not_finite_does_not_keep_the_others_from_being_trained():
+    bad, good = tiny_run(lr=1e30, output=OUTPUT / "bad"), tiny_run(epochs=4, output=OUTPUT / "good")
+    with pytest.raises(FloatingPointError, match="bad: loss not finite in epoch 1"):
+        run_cells([bad, good])
+    assert is_finished(good.folder()) and not is_finished(bad.folder())

@@ -14,6 +14,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import para_former as pf
 from para_former.errors import InputError
 from para_former.records import read_records, write_records
 from para_former.training import loop
@@ -21,6 +22,7 @@ from para_former.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE
 from para_former.training.deadline import Deadline
 from para_former.training.loop import train
 from para_former.training.run import alone_in
+from tests.networks import small_network
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 STEPS = 10  # of one epoch
@@ -236,12 +238,20 @@ def test_epochs_of_another_process_are_not_undone(stop_at, monkeypatch):
 
 
 def test_a_run_whose_record_is_gone_leaves_nothing_to_the_next(stop_at):
-    folder = train_quietly(tiny_run())
+    folder = train_quietly(tiny_run(), deadline=Deadline(1e-9))
     (folder / "record.jsonl").unlink()
     (folder / "evaluations.jsonl").touch()
     with stop_at("learning_rate", 3):
         train_quietly(tiny_run(seed=1))
     assert [path.name for path in folder.iterdir()] == ["record.jsonl"]
+
+
+def test_a_network_without_a_record_is_not_replaced():
+    pf.save(small_network(), "run")
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    with pytest.raises(InputError, match="run: expected no network where a run begins, found model.safetensors"):
+        train_quietly(tiny_run())
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
 
 
 def test_a_run_that_another_process_has_begun_meanwhile_is_left_alone(monkeypatch):

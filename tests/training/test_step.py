@@ -43,6 +43,14 @@ def test_class_numbers_and_their_one_hot_probabilities_are_the_same_target():
     torch.testing.assert_close(*losses)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_is_the_cross_entropy_with_targets_spread_as_asked(smoothing):
+    each = learner(label_smoothing=smoothing)
+    logs = each.model(IMAGES).detach().log_softmax(1)
+    targets = (1 - smoothing) * torch.eye(10)[LABELS] + smoothing / 10
+    torch.testing.assert_close(each.step(IMAGES, LABELS, 0.0), -(targets * logs).sum(1).mean())
+
+
 def test_clipping_bounds_the_step():
     free, clipped = (learner(optimizer="sgd", weight_decay=0.0, clip_norm=norm) for norm in (0.0, 1e-3))
     moved = []

@@ -12,7 +12,7 @@ from para_former.cli.parsing import parse
 from para_former.data import DeviceSplit, evaluation_batches
 from para_former.evaluation import classify
 from para_former.models import load
-from para_former.records import Record, append_record, environment
+from para_former.records import Record, append_record, environment, expect_file
 from para_former.training.datasets import dataset_of
 from para_former.training.device import pick_device
 from para_former.training.loop import EVALUATION_BATCH
@@ -36,11 +36,14 @@ class Options:
 def run(arguments: list[str], console: Console) -> Record:
     options = parse(Options, arguments, "evaluate")
     line, device = run_line(options.run), pick_device(options.device)
+    expect_file(options.run / EVALUATIONS_FILE)
     model = load(options.run).float().to(device)
     dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
     batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
     figures = classify(model, batches, dataset.spec.num_classes)
+    result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
+    append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})
     console.print(
         f"{line['model']} on {dataset.spec.title}, {options.split} split, {figures['images']:,} images: "
         f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %, loss {figures['loss']:.4f}, "
@@ -51,6 +54,4 @@ def run(arguments: list[str], console: Console) -> Record:
     for accuracy, name in ranked:
         table.add_row(name, "no images" if accuracy is None else f"{accuracy:.1f}")
     console.print(table)
-    result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
-    append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})
     return {"run": str(options.run), **result}

@@ -3,6 +3,7 @@
 0 done; 1 failed; 2 bad input, told in one line. A traceback appears only with --debug.
 """
 
+import errno
 import importlib
 import json
 import os
@@ -71,8 +72,10 @@ def _told(error: Exception, arguments: list[str]) -> tuple[str, int]:
     """What is said of it, and the exit code: 2 too where a path that the arguments name cannot be used."""
     if isinstance(error, InputError):
         return str(error), 2
-    named = [Path(value).absolute() for argument in arguments if (value := argument.rpartition("=")[2])]
-    path = error.filename if isinstance(error, WRONG_PATHS) else None
+    values = (argument.rpartition("=")[2].removeprefix("folder:") for argument in arguments)
+    named = [Path(value).absolute() for value in values if value]
+    wrong = isinstance(error, WRONG_PATHS) or getattr(error, "errno", None) == errno.ENAMETOOLONG
+    path = error.filename if wrong else None
     if path is not None and any(map(Path(str(path)).absolute().is_relative_to, named)):
         return f"{path}: {error.strerror}", 2
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
@@ -85,9 +88,12 @@ def _fail(name: str, message: str, code: int) -> int:
 
 def entry_point() -> None:
     """What the installed script calls. A reader that has gone, or an output with no room, ends it in one line."""
+    if sys.stdout:  # none where it was closed
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     try:
         code = main(sys.argv[1:])
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries to flush once more
         code = _fail("standard output", str(error.strerror), 1)

@@ -58,7 +58,7 @@ def run(arguments: list[str], console: Console) -> list[Record]:
             table.add_row(guess["class"], f"{guess['probability']:.4f}")
         console.print(table)
     if options.csv:
-        write_atomically(options.csv, _as_csv(results).encode())
+        write_atomically(options.csv, _as_csv(results).encode(errors="surrogateescape"))
     return results
 
 

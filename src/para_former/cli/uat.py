@@ -62,11 +62,15 @@ def run(arguments: list[str], console: Console) -> Record:
     else:
         _check(bool(options.runs), f"{options.study}: expected the folder of a run, found none")
         _check(options.images >= 10, f"images: expected at least 10, found {options.images}")
-        results = [_of_run(folder, options) for folder in options.runs]
-    records = [{"kind": "theory", "study": options.study, **each, "environment": _environment()} for each in results]
-    for record in records:
+        for folder in options.runs:
+            run_line(folder)  # a wrong one is told before the first study
+        results = (_of_run(folder, options) for folder in options.runs)
+    records = []
+    for each in results:
+        record = {"kind": "theory", "study": options.study, **each, "environment": _environment()}
         append_record(options.output / RECORD_FILE, record)
         print_theory(record, console)
+        records.append(record)
     page, markdown = write_report([options.output / RECORD_FILE], options.output)
     console.print(f"\npage with figures: {page}")
     return {"page": str(page), "markdown": str(markdown), "records": records}

@@ -20,7 +20,7 @@ from rich.progress import wrap_file
 from para_former.data.official import open_official
 from para_former.data.sources import Source, locate, root_folder
 from para_former.data.specs import DatasetSpec
-from para_former.errors import InputError, MissingData
+from para_former.errors import InputError, MissingData, first_line
 
 
 def download(spec: DatasetSpec, data_root: str | Path | None = None, hub_id: str | None = None) -> Source:
@@ -57,8 +57,8 @@ def _official(spec: DatasetSpec, folder: Path) -> None:
     try:
         if not _is_whole(spec, folder):
             for name, url in spec.archives.items():
-                if not (folder / name).exists():
-                    _fetch(url, folder / name)
+                if name.endswith("gz") and not (folder / name).exists():
+                    _fetch(url, folder / name)  # tables come with torchvision, last: they mark what is unpacked
         open_official(spec, "train", folder, download=True)
     except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise InputError(f"{spec.title}: its server is away ({error}); {by_hand}") from error
@@ -103,5 +103,5 @@ def _from_hub(spec: DatasetSpec, hub_id: str, folder: Path) -> None:
     try:
         snapshot_download(hub_id, repo_type="dataset", allow_patterns="*.parquet", local_dir=folder)
     except Exception as error:  # the hub's own errors, those of its client, and bad ids have no class in common
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{spec.title}: {hub_id} could not be fetched from the Hugging Face hub: {reason}") from error
+        reason = f"could not be fetched from the Hugging Face hub: {first_line(error)}"
+        raise InputError(f"{spec.title}: {hub_id} {reason}") from error

@@ -54,7 +54,7 @@ def list_folder(name: str) -> PictureFolder:
 
     Pictures are files with one of ``EXTENSIONS``, at any depth; hidden ones and hidden folders are passed over.
     """
-    path = Path(name.removeprefix(PREFIX)).expanduser()
+    path = Path(os.path.expanduser(name.removeprefix(PREFIX)))  # an unknown user's stays as it is
     if not path.is_dir():
         raise MissingData(f"{path}: expected a folder of pictures, found no such folder")
     halves = [half for half in ("train", "test") if (path / half).is_dir()]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from para_former.data.pictures import Images, Labels, Picture, read_pictures
 from para_former.data.specs import DatasetSpec, check_classes
-from para_former.errors import InputError
+from para_former.errors import InputError, first_line
 
 
 def read_parquet(
@@ -69,4 +69,4 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: expected a whole parquet file, found: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path}: expected a whole parquet file, found: {first_line(error)}") from error

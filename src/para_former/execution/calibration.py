@@ -55,6 +55,7 @@ def measure_device(device: torch.device, threads: int, dtype: torch.dtype) -> De
 
 
 @cache
+@torch.autocast("cpu", enabled=False)  # a network runs without
 def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
     """Of the CPU with so many threads, those that PyTorch has now. Once per process, in 0.1 to 0.4 s.
 
@@ -72,6 +73,7 @@ def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
 
 
 @cache
+@torch.autocast("cpu", enabled=False)
 def measure_few_rows(threads: int, dtype: torch.dtype) -> int:
     """Up to how many rows the weights are best the left factor of a batched product: `FEW_ROWS`, or 0.
 

@@ -15,6 +15,8 @@ from types import FunctionType
 import torch
 from torch import Tensor
 
+from para_former.errors import first_line
+
 LIMIT = 8  # shapes; each holds its own activations
 RECORDING = RLock()  # it begins by waiting for the device, as compiling does: an error while another is under way
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
@@ -72,20 +74,16 @@ class GraphCache:
                 expect_same(replay, plain, images, self.dtype)
                 return replay
             except RuntimeError as error:
-                self.fallback = self.fallback or _reason(error)
+                self.fallback = self.fallback or first_line(error)
         for record in dict.fromkeys((self.record, record_cuda_graph)):
             try:
                 return record(plain, images)
             except RuntimeError as error:
-                self.fallback = self.fallback or _reason(error)
+                self.fallback = self.fallback or first_line(error)
         return plain
 
     def __len__(self) -> int:
         return len(self._replays)
-
-    def __reduce__(self) -> tuple:
-        """A copy, deep or pickled, starts empty: graphs point at the tensors of the network they were recorded from."""
-        return GraphCache, (self.compute, self.record, self.dtype, self.limit, self.rewritten)
 
 
 @torch.no_grad()
@@ -129,10 +127,6 @@ def expect_same(replay: Replay, function: Callable[[Tensor], Tensor], images: Te
     size, difference = expected.norm(), (found - expected).norm()
     if not difference <= ROUNDING[dtype] * size:
         raise RuntimeError(f"by other kernels logits of norm {size:.3g} are off by {difference:.3g}")
-
-
-def _reason(error: RuntimeError) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _in_one_place(compiled: Callable[[Tensor], Tensor], still: Tensor) -> Replay:

@@ -5,6 +5,7 @@ graphs are `graphs.py`, kernels of our own for a few images on a GPU `fused.py`.
 blocks of branches through their levels; all branches at once from where one row per image is left; merge, norm, head.
 """
 
+import weakref
 from functools import partial
 from typing import Literal
 
@@ -34,10 +35,10 @@ def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype |
     `executor`: "loop" computes branch after branch; "batched" all branches in each product; "graphed" replays the
     batched form as one CUDA graph per batch size; "compiled" has torch.compile fuse its kernels first, on a GPU about a
     minute per batch size; "fused" records kernels of our own for up to eight images and a class token; "auto" takes
-    blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s), and "graphed" on a GPU. `dtype`: of
-    weights and products, the model's own when None; the sum over branches, the last norm, the head and the logits are
-    float32 at least. Errors: InputError for another model or head, an unknown executor or dtype, and for "fused" with a
-    mean read-out or float64.
+    blocks of branches on a CPU, by limits measured once per process (0.1 to 0.4 s); on a GPU a graph of all branches at
+    once or, where one fills the GPU, of one after another. `dtype`: of weights and products, the model's own when None;
+    the sum over branches, the last norm, the head and the logits are float32 at least. Errors: InputError for another
+    model or head, an unknown executor or dtype, and for "fused" with a mean read-out or float64.
     """
     model = expect_para_former(model)
     if executor not in Executor.__args__:
@@ -60,15 +61,21 @@ class Prepared(nn.Module):
         config = self.config = model.config
         self.executor = executor
         self.embed = FrozenEmbedding(model.embed, dtype)
+        class_row = fold_class_row(model.embed) if config.pool == "cls" and config.depth == 1 else None
         *inner, last = model.levels
         self.inner = nn.ModuleList(FrozenLevel(level, config, dtype) for level in inner)
         if config.pool == "cls":
-            row = fold_class_row(model.embed) if config.depth == 1 else None
-            self.last = FrozenClassReadOut(last, config, dtype, row)
+            self.last = FrozenClassReadOut(last, config, dtype, class_row)
         else:
             self.last = FrozenMeanReadOut(last, config, dtype)
         norm = model.last_norm
-        exact = {"norm_weight": norm.weight, "norm_bias": norm.bias, "head_weight": head_weight, "head_bias": head_bias}
+        exact = {
+            "class_row": class_row,
+            "norm_weight": norm.weight,
+            "norm_bias": norm.bias,
+            "head_weight": head_weight,
+            "head_bias": head_bias,
+        }
         for name, tensor in exact.items():
             self.register_buffer(name, None if tensor is None else tensor.detach().to(_exact(dtype), copy=True))
         self.register_load_state_dict_post_hook(_tensors_changed)
@@ -112,15 +119,23 @@ class Prepared(nn.Module):
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
         gathered = zip(*(self.last.gather(self._before_last(x, block), block) for block in blocks), strict=True)
         rows = self.last.finish(*(torch.cat(parts) if len(parts) > 1 else parts[0] for parts in gathered))[:, :, None]
-        inputs = x[:, :, :1] if self.config.pool == "cls" else x.mean(2, keepdim=True)
-        row = merge(rows, inputs, self.config)[:, 0]
+        row = merge(rows, self._inputs(x), self.config)[:, 0]
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return row if self.head_weight is None else F.linear(row, self.head_weight, self.head_bias)
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        """What the branches add to, where the merge takes it away again many times as exact as it is in them."""
+        if self.class_row is not None:
+            return self.class_row[None].expand(1, x.shape[1], -1, -1)
+        if self.config.pool == "cls" or self.config.merge != "residual":
+            return x[:, :, :1]
+        return x.mean(2, keepdim=True, dtype=_exact(x.dtype))
 
     def _rewritten(self, images: Tensor) -> Compute | None:
         """The kernels of `fused.py` where they are asked for and compute such images."""
         few = self.executor == "fused" and 1 <= len(images) <= FEW_IMAGES and self.dtype != torch.float64
-        return self._compute_fused if few else None
+        this = weakref.ref(self)
+        return (lambda images, count: this()._compute_fused(images, count)) if few else None
 
     def _compute_fused(self, images: Tensor, count: int) -> Tensor:
         """The same by kernels of our own. RuntimeError where there is no Triton, or it does not compile them."""
@@ -131,7 +146,8 @@ class Prepared(nn.Module):
             outputs = fused.read_out(self.last, x, count)
             norm = self.norm_weight, self.norm_bias
             head = self.head_weight, self.head_bias
-            return fused.classify(outputs, self.embed.positions[0], norm, head, self.config, branches=count)
+            inputs = self.embed.positions[0] if self.class_row is None else self.class_row.flatten()
+            return fused.classify(outputs, inputs, norm, head, self.config, branches=count)
         except Exception as error:  # Triton's have no base class below it, and a compiler's are anything
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
@@ -151,7 +167,13 @@ class Prepared(nn.Module):
         self.dtype = weight.dtype
         compiled = partial(record_compiled, dtype=self.dtype)
         record = compiled if self.executor == "compiled" else record_cuda_graph
-        self._graphs = GraphCache(self._compute, record, self.dtype, rewritten=self._rewritten)
+        this = weakref.ref(self)  # a network held by its own graphs would stay until it is collected
+        self._graphs = GraphCache(
+            lambda images, count: this()._compute(images, count),
+            record,
+            self.dtype,
+            rewritten=lambda images: this()._rewritten(images),
+        )
         if weight.device.type != "cpu":
             self.last.arrange(0, in_first=self.last.second_weights if self.executor == "fused" else ())
             return
@@ -159,6 +181,14 @@ class Prepared(nn.Module):
         self.last.arrange(few_rows, in_first=() if few_rows else self.last.row_weights)
         if limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
+
+    def __getstate__(self) -> dict:
+        """A copy, deep or pickled, records graphs of its own: these point at the tensors of this network."""
+        return {**self.__dict__, "_graphs": None}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self._plan()
 
     def _apply(self, fn, recurse: bool = True) -> "Prepared":
         """Moved or cast (`.to`); the last norm and the head stay float32 at least, and are never rounded to less."""

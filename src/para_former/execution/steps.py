@@ -42,26 +42,17 @@ def linear(part: str, branches: int, rows: int, inputs: int, outputs: int) -> St
     """Every token times weights; of several branches the bias is a pass of its own."""
     if branches == 1:
         return product(part, 1, rows, inputs, outputs)
-    return product(part, branches, rows, inputs, outputs, moved=2 * branches * rows * outputs, launches=2)
+    return row_product(part, branches, rows, inputs, outputs)
 
 
 def row_product(part: str, products: int, rows: int, inputs: int, outputs: int) -> Step:
-    """One row per image times weights; then the bias. The copy that some CPUs make of few rows is left out."""
+    """Rows times weights; then the bias. The copy that some CPUs make of few rows is left out."""
     return product(part, products, rows, inputs, outputs, moved=2 * products * rows * outputs, launches=2)
 
 
 def product(part: str, products: int, rows: int, inputs: int, outputs: int, moved: int = 0, launches: int = 1) -> Step:
-    weights = products * inputs * outputs
-    return Step(
-        part=part,
-        products=products,
-        rows=rows,
-        inputs=inputs,
-        outputs=outputs,
-        weights=weights,
-        moved=moved,
-        launches=launches,
-    )
+    sizes = {"products": products, "rows": rows, "inputs": inputs, "outputs": outputs}
+    return Step(part=part, **sizes, weights=products * inputs * outputs, moved=moved, launches=launches)
 
 
 def elementwise(part: str, functions: int = 0, moved: int = 0, launches: int = 1) -> Step:

@@ -5,7 +5,7 @@ Only numbers and choices live here; what they mean in computation is `layers.py`
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Literal
 
 from para_former.errors import InputError
@@ -73,12 +73,13 @@ class ModelConfig:
         if self.stem == "conv":
             halved = self.patch_size > 1 and self.patch_size.bit_count() == 1
             _expect(halved, "patch_size", "a power of two above 1 with stem 'conv'", self.patch_size)
-        enough = 0 < self.mlp_ratio < math.inf and self.mlp_width >= 1
+        enough = isinstance(self.mlp_ratio, Real) and 0 < self.mlp_ratio < math.inf and self.mlp_width >= 1
         _expect(enough, "mlp_ratio", "a finite number, large enough for one hidden unit", self.mlp_ratio)
         object.__setattr__(self, "mlp_ratio", float(self.mlp_ratio))
         for name in ("dropout", "attention_dropout", "drop_path", "head_dropout"):
-            _expect(0 <= getattr(self, name) < 1, name, "a probability in [0, 1)", getattr(self, name))
-            object.__setattr__(self, name, float(getattr(self, name)))
+            found = getattr(self, name)
+            _expect(isinstance(found, Real) and 0 <= found < 1, name, "a probability in [0, 1)", found)
+            object.__setattr__(self, name, float(found))
         for name, choices in (("stem", Stem), ("pool", Pool), ("merge", Merge), ("residual", Residual)):
             expected = choices.__args__
             _expect(getattr(self, name) in expected, name, f"one of {', '.join(expected)}", getattr(self, name))

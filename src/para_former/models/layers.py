@@ -47,9 +47,10 @@ class BranchLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(branches, outputs))
 
     def forward(
-        self, x: Float[Tensor, "#branches batch tokens inputs"]
+        self, x: Float[Tensor, "#branches batch tokens inputs"], norm: "BranchNorm | None" = None
     ) -> Float[Tensor, "branches batch tokens outputs"]:
-        return branch_linear(x, self.weight, self.bias)
+        """The map of x; with `norm` that of norm(x), where x is x_hat."""
+        return branch_linear(x, *((self.weight, self.bias) if norm is None else norm.fold(self)))
 
 
 class BranchNorm(nn.Module):
@@ -114,7 +115,7 @@ class Attention(nn.Module):
         self.proj = BranchLinear(config.branches, config.width, config.width)
 
     def forward(self, x_hat: Tokens, norm: BranchNorm) -> Tokens:
-        qkv = branch_linear(x_hat, *norm.fold(self.qkv))
+        qkv = self.qkv(x_hat, norm)
         q, k, v = qkv.flatten(0, 1).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = attend(q, k, v, self.dropout if self.training else 0.0)
         return self.proj(mixed.transpose(1, 2).flatten(2).unflatten(0, qkv.shape[:2]))
@@ -154,7 +155,7 @@ class MLP(nn.Module):
         self.fc2 = BranchLinear(config.branches, config.mlp_width, config.width)
 
     def forward(self, x_hat: Tokens, norm: BranchNorm) -> Tokens:
-        hidden = F.gelu(branch_linear(x_hat, *norm.fold(self.fc1)))
+        hidden = F.gelu(self.fc1(x_hat, norm))
         return self.fc2(dropout(hidden, self.dropout, self.training))
 
 
@@ -170,15 +171,13 @@ class Level(nn.Module):
         self.norm1, self.attn = BranchNorm(config.branches, config.width), Attention(config)
         self.norm2, self.mlp = BranchNorm(config.branches, config.width), MLP(config)
 
-    def forward(self, x: Tokens) -> Tokens:
+    def forward(self, x: Tokens, row: Row | None = None) -> Tokens | Row:
+        """Every token; or only what this level makes of `row`, one token of x (or a constant that x always holds)."""
         x_hat = normalize(x)
-        return self._mlp(self._add(x, x_hat, self.norm1, self.attn(x_hat, self.norm1)))
-
-    def read_out(self, x: Tokens, row: Row) -> Row:
-        """Only what this level makes of `row`, one token of x (or a constant row that x holds for every image)."""
+        if row is None:
+            return self._mlp(self._add(x, x_hat, self.norm1, self.attn(x_hat, self.norm1)))
         row_hat = normalize(row)
-        attended = self.attn.read_out(normalize(x), row_hat, self.norm1)
-        return self._mlp(self._add(row, row_hat, self.norm1, attended))
+        return self._mlp(self._add(row, row_hat, self.norm1, self.attn.read_out(x_hat, row_hat, self.norm1)))
 
     def _mlp(self, x: Tokens) -> Tokens:
         x_hat = normalize(x)

@@ -70,7 +70,7 @@ class ParaFormer(nn.Module):
         for level in inner:
             x = self._run(level, x)  # [branches, batch, tokens, width]
         if read_out_only:
-            x, inputs = self._run(last.read_out, x, self._class_row(x)), inputs[:, :, :1]
+            x, inputs = self._run(last, x, self._class_row(x)), inputs[:, :, :1]
         else:
             x = self._run(last, x)
         return x, inputs

@@ -18,7 +18,7 @@ from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from para_former.errors import InputError
+from para_former.errors import InputError, first_line
 from para_former.models.config import ModelConfig
 from para_former.models.naming import SIZES
 from para_former.models.saving import CONFIG_FILE, load, read_tensors
@@ -67,7 +67,7 @@ def read_pretrained(source: str, config: ModelConfig) -> Pretrained:
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
     except UNREADABLE as error:
-        raise InputError(f"{path}: not the weights of a plain ViT: {_first_line(error)}") from error
+        raise InputError(f"{path}: not the weights of a plain ViT: {first_line(error)}") from error
 
 
 def _read(source: str, path: Path, config: ModelConfig) -> _Source:
@@ -105,7 +105,7 @@ def _timm_model(name: str, **arguments: object) -> nn.Module:
     try:
         return timm.create_model(name, **arguments)
     except Exception as error:  # timm's own errors, the hub's and those of its client have no class in common
-        raise InputError(f"timm cannot load it: {_first_line(error)}") from error
+        raise InputError(f"timm cannot load it: {first_line(error)}") from error
 
 
 def _from_google(path: Path, config: ModelConfig) -> _Source:
@@ -210,7 +210,3 @@ def _without_foreign_head(weights: Mapping[str, Tensor], config: ModelConfig) ->
         return from_timm(weights, config)
     body = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
     return from_timm(body, replace(config, num_classes=0))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,6 +1,6 @@
 """The same weights under other names: timm's ViT and back, and a choice of branches out of a network.
 
-A rename table with every key consumed and every shape checked. Module i of branch j is timm's block j*m + i, so a
+`from_timm` consumes every key and checks every shape. Module i of branch j is timm's block j*m + i, so a
 serial ViT of n blocks is exactly Para-Former-n-n.
 """
 
@@ -17,11 +17,6 @@ from para_former.errors import InputError
 from para_former.models.config import ModelConfig
 from para_former.models.outline import outline
 from para_former.models.para_former import ParaFormer, expect_para_former
-
-TIMM_NAMES = {
-    "embed.cls_token": "cls_token",
-    "embed.pos_embed": "pos_embed",
-}  # the rest, outside the levels and the stem (norm, fc_norm, head), has the same name on both sides
 
 
 def serial_vit(config: ModelConfig) -> VisionTransformer:
@@ -45,13 +40,15 @@ def timm_names(name: str, config: ModelConfig) -> list[str]:
     if match := re.fullmatch(r"levels\.(\d+)\.(.+)", name):
         level, rest = int(match[1]), match[2]
         return [f"blocks.{branch * config.depth + level}.{rest}" for branch in range(config.branches)]
-    return [TIMM_NAMES.get(name, name.replace("embed.proj.", "patch_embed.proj."))]
+    return [name.replace("embed.proj.", "patch_embed.proj.").removeprefix("embed.")]
 
 
 def to_timm(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
     """State dict of a `ParaFormer` -> state dict of timm's `VisionTransformer` with `layers` blocks."""
     if config.stem != "patch":
         raise InputError(f"stem: expected 'patch', the only one that timm's ViT has a place for, found {config.stem!r}")
+    if config.residual != "standard":
+        raise InputError(f"residual: expected 'standard', which timm's blocks compute, found {config.residual!r}")
     return under_timm_names(weights, config)
 
 
@@ -93,7 +90,7 @@ def select_branches(model: ParaFormer, branches: Sequence[int]) -> ParaFormer:
     for branch in branches:
         if not 0 <= branch < config.branches:
             raise InputError(f"branches: expected numbers from 0 to {config.branches - 1}, found {branch}")
-    if not branches:
+    if len(branches) == 0:
         raise InputError("branches: expected at least one, found none")
     chosen = outline(replace(config, layers=len(branches) * config.depth))
     chosen.head = deepcopy(model.head)
@@ -101,4 +98,6 @@ def select_branches(model: ParaFormer, branches: Sequence[int]) -> ParaFormer:
     index = torch.tensor(list(branches), device=model.embed.pos_embed.device)
     copies = {name: v[index] if name.startswith("levels.") else v.clone() for name, v in weights.items()}
     chosen.load_state_dict(copies, assign=True)  # each in its own number format
+    for copied, own in zip(chosen.parameters(), model.parameters(), strict=True):
+        copied.requires_grad_(own.requires_grad)
     return chosen.train(model.training)

@@ -47,7 +47,10 @@ class Cell:
         text = escape(self.text).replace("/", "/<wbr>") if len(self.text) > LONG else prose(self.text)
         text = f'<span class="{self.kind}">{text}</span>' if self.kind else text
         text += f' <span class="beside">{escape(self.beside)}</span>' if beside and self.kind != "missing" else ""
-        links = [f'<a href="{escape(quote(address))}">{escape(label)}</a>' for label, address in self.links]
+        links = [
+            f'<a href="{escape(quote(address, errors="surrogateescape"))}">{escape(label)}</a>'
+            for label, address in self.links
+        ]
         below = " ".join(filter(None, [prose(self.below), *links]))
         return text + (f'<span class="below">{below}</span>' if below else "")
 
@@ -55,7 +58,9 @@ class Cell:
         text = markdown_text(self.text)
         below = f"({self.below})" if self.below else ""
         notes = [markdown_text(note) for note in (self.beside, below) if note]
-        notes += [f"[{markdown_text(label)}]({quote(address)})" for label, address in self.links]
+        notes += [
+            f"[{markdown_text(label)}]({quote(address, errors='surrogateescape')})" for label, address in self.links
+        ]
         return " ".join([f"**{text}**" if self.kind == "best" else text, *notes])
 
 

@@ -66,7 +66,8 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     blocks = document(records)
     for path, render in zip(written, (html_page, markdown_page), strict=True):
         way = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
-        write_atomically(path, render(prefix_links(blocks, "" if way == "." else f"{way}/")).encode())
+        text = render(prefix_links(blocks, "" if way == "." else f"{way}/"))
+        write_atomically(path, text.encode(errors="backslashreplace"))  # names of files may hold bytes that are no text
     return written
 
 

@@ -35,15 +35,12 @@ def save_checkpoint(folder: Path, state: dict[str, Tensor], epoch: int) -> None:
 
 def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str, Tensor], int] | None:
     """(state, whole epochs) of the newest whole checkpoint, None without any; `warn` is told of a broken one."""
-    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
-        path = folder / name
-        if not path.exists():
-            continue
+    paths = [folder / name for name in (NEXT_FILE, CHECKPOINT_FILE, PREVIOUS_FILE) if (folder / name).exists()]
+    for path in paths:
         try:
             state = _read(path)
         except InputError as error:
-            before = name == CHECKPOINT_FILE and (folder / PREVIOUS_FILE).exists()
-            warn(f"{error}; trying the one before" if before else str(error))
+            warn(str(error) if path == paths[-1] else f"{error}; trying the one before")
             continue
         return state, int(state.pop("epoch"))
     return None

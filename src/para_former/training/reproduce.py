@@ -21,7 +21,7 @@ from para_former.bench.points import flops
 from para_former.data import get_spec
 from para_former.errors import InputError
 from para_former.models.naming import SIZES
-from para_former.records import ABLATION, FINGERPRINT, SHAPE, append_record, read_records, shape
+from para_former.records import SHAPE, append_record, read_records, shape
 from para_former.reports import paper
 from para_former.reports.fields import read
 from para_former.training.ablation import changed
@@ -39,22 +39,26 @@ TABLES = {"2": paper.NETWORKS[:4], "3": paper.NETWORKS[4:], "2+3": paper.NETWORK
 LATENCY_FILE = "latency.jsonl"
 
 
-def cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
+def cells(table: str, defaults: TrainConfig, seeds: int, output: Path, below: str = "") -> list[TrainConfig]:
     """Every run of a table, or of networks such as "1-6,6-6": each with seeds 0 to `seeds` - 1."""
-    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}"
-    return _cells(table, defaults, seeds, folder)
+    if seeds < 1:
+        raise InputError(f"seeds: expected at least 1, found {seeds}")
+    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}" / below
+    return [
+        replace(with_model(defaults, model), seed=seed, output=folder / f"{model}-s{seed}")
+        for seed in range(seeds)
+        for model in _networks(table)
+    ]
 
 
 def fingerprint_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """The same networks under each of the settings that the paper leaves open (`fingerprint.py`)."""
-    folder = output / defaults.dataset_label() / f"{FINGERPRINT}-e{defaults.epochs}"
-    return [run for name, variant in variants(defaults) for run in _cells(table, variant, seeds, folder / name)]
+    return [run for name, variant in variants(defaults) for run in cells(table, variant, seeds, output, name)]
 
 
 def ablation_cells(table: str, defaults: TrainConfig, seeds: int, output: Path) -> list[TrainConfig]:
     """The same networks, and each again with one setting of the recipe changed (`ablation.py`)."""
-    folder = output / defaults.dataset_label() / f"{defaults.recipe}{ABLATION}-e{defaults.epochs}"
-    runs = [run for name, variant in changed(defaults) for run in _cells(table, variant, seeds, folder / name)]
+    runs = [run for name, variant in changed(defaults) for run in cells(table, variant, seeds, output, name)]
     return cells(table, defaults, seeds, output) + runs
 
 
@@ -62,21 +66,10 @@ def data_effect_cells(table: str, defaults: TrainConfig, seeds: int, output: Pat
     """The same networks on part of the training images, `sizes` such as "1000,2000" (the paper's Section 4.4)."""
     if not re.fullmatch(r"\d+(,\d+)*", sizes):
         raise InputError(f"train_images: expected numbers of images such as 1000,2000, found {sizes!r}")
-    folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}"
     return [
         run
         for size in dict.fromkeys(map(int, sizes.split(",")))
-        for run in _cells(table, replace(defaults, train_images=size), seeds, folder / f"images-{size}")
-    ]
-
-
-def _cells(table: str, defaults: TrainConfig, seeds: int, folder: Path) -> list[TrainConfig]:
-    if seeds < 1:
-        raise InputError(f"seeds: expected at least 1, found {seeds}")
-    return [
-        replace(with_model(defaults, model), seed=seed, output=folder / f"{model}-s{seed}")
-        for seed in range(seeds)
-        for model in _networks(table)
+        for run in cells(table, replace(defaults, train_images=size), seeds, output, f"images-{size}")
     ]
 
 
@@ -115,7 +108,8 @@ def cost(run: TrainConfig) -> float:
 def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline: Deadline = NEVER) -> list[TrainConfig]:
     """Finish the cells that are not finished, the cheapest first; the cells that the `deadline` leaves, the next first.
 
-    The deadline is looked at after an epoch or a cell, never before, so however near it is, every call gets on.
+    The deadline is looked at after an epoch or a cell, never before, so however near it is, every call gets on. A loss
+    that is not finite ends its cell alone; FloatingPointError for all of them at the end.
     """
     ordered = cheapest_first(runs)  # refuses impossible networks: before the first hour is spent, not after
     for run in ordered:
@@ -127,14 +121,21 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline:
             remove_checkpoints(run.folder())  # left by a kill between the test line and the end
     missing = _unfinished(ordered, output)
     console.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished already; records in {output}")
+    diverged = []
     for number, run in enumerate(missing, start=1):
         console.rule(f"run {number} of {len(missing)}: {run.model} on {run.dataset}, seed {run.seed}")
         if not is_finished(run.folder()):
-            train(replace(run, resume=(run.folder() / RECORD_FILE).exists()), console, deadline)
+            try:
+                train(replace(run, resume=(run.folder() / RECORD_FILE).exists()), console, deadline)
+            except FloatingPointError as error:
+                console.print(str(error))
+                diverged.append(str(error))
         if is_finished(run.folder()) and not _is_timed(run, output):
             _time_network(run, output, console)
         if deadline.is_near:
             break
+    if diverged:
+        raise FloatingPointError("; ".join(diverged))
     return _unfinished(missing, output)
 
 

@@ -73,6 +73,7 @@ def check_place(config: TrainConfig) -> None:
     if not config.resume:
         if (folder / RECORD_FILE).exists():
             raise InputError(f"{folder}: holds a run already; go on with it by --resume or choose another --output")
+        _expect_no_network(folder)
         return
     if difference := config.first_difference(run_line(folder)["config"]):
         raise InputError(f"{folder}: cannot resume with other settings: {difference}")
@@ -84,9 +85,17 @@ def check_settings(config: TrainConfig) -> None:
     """Refuse to take a run in the folder, finished or not, for that of `config` where its settings are others."""
     folder = config.folder()
     if not (folder / RECORD_FILE).exists():
+        _expect_no_network(folder)
         return
     if difference := config.first_difference(run_line(folder)["config"]):
         raise InputError(f"{folder}: holds a run with other settings: {difference}; choose another --output")
+
+
+def _expect_no_network(folder: Path) -> None:
+    """One without a record is not ours to replace: `pf.save` and others leave such files."""
+    if found := next((name for name in (WEIGHTS_FILE, CONFIG_FILE) if (folder / name).exists()), None):
+        found = f"{found} without {RECORD_FILE}; choose another --output"
+        raise InputError(f"{folder}: expected no network where a run begins, found {found}")
 
 
 @contextmanager
@@ -108,14 +117,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 def start_record(
     config: TrainConfig, dataset: Dataset, model: ParaFormer, device: torch.device, pretrained: Record | None
 ) -> None:
-    """Write the line of a run, with the conditions under which its numbers come about, and nothing of a run before.
+    """Write the line of a run, with the conditions under which its numbers come about.
 
-    Such a one has lost its record; its network must not pass for this run's.
+    Of a run before, which has lost its record, nothing is left that could pass for this one's.
     """
     folder, network = config.folder(), model.config
     remove_checkpoints(folder)
-    for name in (WEIGHTS_FILE, CONFIG_FILE, EVALUATIONS_FILE):
-        (folder / name).unlink(missing_ok=True)
+    (folder / EVALUATIONS_FILE).unlink(missing_ok=True)
     line = {
         "kind": "run",
         "model": config.model,
