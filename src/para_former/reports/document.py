@@ -24,6 +24,11 @@ def prose(text: str) -> str:
     )
 
 
+def _url(address: str) -> str:
+    """A path of a file as an address, its bytes that are no text too."""
+    return quote(address, errors="surrogateescape")
+
+
 def markdown_text(text: str) -> str:
     """Text in which Markdown and HTML find nothing to interpret, on one line."""
     return re.sub(r"([\\`*\[\]<>|&#])", r"\\\1", " ".join(text.split()))
@@ -47,10 +52,7 @@ class Cell:
         text = escape(self.text).replace("/", "/<wbr>") if len(self.text) > LONG else prose(self.text)
         text = f'<span class="{self.kind}">{text}</span>' if self.kind else text
         text += f' <span class="beside">{escape(self.beside)}</span>' if beside and self.kind != "missing" else ""
-        links = [
-            f'<a href="{escape(quote(address, errors="surrogateescape"))}">{escape(label)}</a>'
-            for label, address in self.links
-        ]
+        links = [f'<a href="{escape(_url(address))}">{escape(label)}</a>' for label, address in self.links]
         below = " ".join(filter(None, [prose(self.below), *links]))
         return text + (f'<span class="below">{below}</span>' if below else "")
 
