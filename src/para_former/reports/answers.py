@@ -39,7 +39,7 @@ def fingerprint(found: Sequence[Experiment], chosen: Sequence[Experiment]) -> st
         "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
         "its authors' later code, or the code base behind that, makes likely, with Adam and dropout 0.1 throughout. At "
         "a constant rate of 1e-4 a short training is the beginning of the long one; ten times that rate, falling along "
-        "a cosine, goes further in as many epochs. To come near the paper's figure early is to end above it. "
+        "a cosine, goes further in as many epochs. What is near the paper's figure early should end above it. "
         f"{_above([*found, *chosen])}"
     )
 

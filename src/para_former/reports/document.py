@@ -60,9 +60,7 @@ class Cell:
         text = markdown_text(self.text)
         below = f"({self.below})" if self.below else ""
         notes = [markdown_text(note) for note in (self.beside, below) if note]
-        notes += [
-            f"[{markdown_text(label)}]({quote(address, errors='surrogateescape')})" for label, address in self.links
-        ]
+        notes += [f"[{markdown_text(label)}]({_url(address)})" for label, address in self.links]
         return " ".join([f"**{text}**" if self.kind == "best" else text, *notes])
 
 

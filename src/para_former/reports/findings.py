@@ -48,11 +48,11 @@ def depth_one(experiment: Experiment) -> list[list[Network]]:
     return _chains([network for network in experiment.measured if network.depth == 1])
 
 
-def names(networks: Sequence[Network], conjunction: str = "and") -> str:
+def names(networks: Sequence[Network]) -> str:
     """Labels as a list in words; the common prefix is said once."""
     first, *others = [network.label for network in networks]
     *middle, last = [first, *(label.removeprefix(PREFIX) for label in others)]
-    return f"{', '.join(middle)} {conjunction} {last}" if middle else last
+    return f"{', '.join(middle)} and {last}" if middle else last
 
 
 def single_seed(networks: Iterable[Network], what: str = "cell") -> str:
