@@ -245,15 +245,23 @@ def test_an_appended_record_is_on_the_disk_or_an_error(tmp_path, monkeypatch):
 
 
 def test_two_writers_lose_none_of_one_another_s_records(tmp_path, monkeypatch):
-    """One that has read the file appends after the other has."""
-    path, real = tmp_path / "latency.jsonl", records.json.dumps
+    """The other appends when the one has read the file."""
+    path = tmp_path / "latency.jsonl"
     append_record(path, {"kind": "first"})
 
-    def meanwhile(record):
-        monkeypatch.setattr(records.json, "dumps", real)
-        append_record(path, {"kind": "other"})
-        return real(record)
+    def opened(*given):
+        file = open(*given)
+        read = file.read
 
-    monkeypatch.setattr(records.json, "dumps", meanwhile)
+        def then_another_appends():
+            content = read()
+            monkeypatch.delattr(records, "open")
+            append_record(path, {"kind": "other"})
+            return content
+
+        file.read = then_another_appends
+        return file
+
+    monkeypatch.setattr(records, "open", opened, raising=False)
     append_record(path, {"kind": "own"})
     assert [record["kind"] for record in read_records(path)] == ["first", "other", "own"]

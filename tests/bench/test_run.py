@@ -1,6 +1,7 @@
 """A point becomes one record, is measured once, and loses a contender that fails but not the others."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -73,6 +74,13 @@ def test_a_record_of_other_conditions_does_not_count(tmp_path, change):
     append_record(path, measure(point, suite="mine", device=CPU, seconds=0.0) | change)
     list(run_suite("mine", [point], path, device=CPU, seconds=0.0))
     assert len(read_records(path)) == 2
+
+
+def test_a_point_that_lacks_a_contender_is_measured_again(tmp_path):
+    path, point = tmp_path / "bench.jsonl", Point(**TINY)
+    for each in (replace(point, contenders=("serial",)), point, point):
+        list(run_suite("mine", [each], path, device=CPU, seconds=0.0))
+    assert [len(record["contenders"]) for record in read_records(path)] == [1, 2]
 
 
 @pytest.mark.parametrize("name", ["baseline", "contenders", "not_measured", "environment"])

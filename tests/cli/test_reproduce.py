@@ -71,3 +71,15 @@ def test_a_finished_table_needs_no_data(run, asked, monkeypatch):
     assert run(*command).code == 2 and not asked
     monkeypatch.setattr(reproduce, "is_finished", lambda folder: True)
     assert run(*command).code == 1 and len(asked) == 1
+
+
+def test_a_table_with_a_cell_that_diverged_is_reported_and_fails(run, monkeypatch):
+    def diverged(*_):
+        raise FloatingPointError("table/x: loss not finite in epoch 2")
+
+    assert run("reproduce", "--table=1-1", "--epochs=1", "--device=cpu", "--output=table").code == 0
+    Path("table/report.md").unlink()
+    monkeypatch.setattr(reproduce, "reproduce", diverged)
+    code, out, err = run("reproduce", "--table=1-1,1-2", "--epochs=1", "--device=cpu", "--output=table")
+    assert (code, err.count("\n")) == (1, 1) and "loss not finite" in err
+    assert "1 of 2 cells finished; next is para_former_1_2" in out and Path("table/report.md").exists()

@@ -27,7 +27,7 @@ def test_no_study_asks_for_a_test_image(digits, study, no_shape_checks):
     assert found.get("images_to_choose") == (1365 if study == "branches" else None)
 
 
-def test_images_lie_all_over_the_split(digits, monkeypatch):
+def test_images_lie_all_over_the_split(digits):
     """In a folder of pictures the first ones are all of one class."""
     split = digits.validation
     order = split.labels.argsort(kind="stable")

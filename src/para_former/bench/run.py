@@ -22,7 +22,7 @@ SHOWN = ("baseline", "contenders", "not_measured", "environment")  # of a record
 def run_suite(
     suite: str, points: Iterable[Point], path: Path, *, device: torch.device, seconds: float = SECONDS
 ) -> Iterator[Record]:
-    """The record of every point in turn: as it stands in the file at `path`, or measured now and added there.
+    """The record of every point in turn: as it stands in the file at `path` with all contenders, or measured and added.
 
     Errors: InputError for a file whose records are not whole.
     """

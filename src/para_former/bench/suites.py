@@ -44,7 +44,7 @@ def cpu() -> list[Point]:
 
 
 def gpu() -> list[Point]:
-    """Everything that is claimed of one data-centre GPU, what is claimed first; bfloat16.
+    """What is claimed of one data-centre GPU, what is claimed first; bfloat16.
 
     Compiling takes up to a minute, so ours is compiled at four points. A serial network is the same beside every
     depth: it is compiled beside depth 1 alone, and how it compares with its CUDA graph there holds for the others.

@@ -31,8 +31,8 @@ class Options:
     """Time networks against what else could be run. Measured points are kept: stop at any moment, start again."""
 
     suite: Literal["quick", "cpu", "gpu", "grid"] = "quick"
-    """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: all claims on a GPU, some 8 minutes;
-    grid: prepared against the loop, hours"""
+    """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: the claims on a GPU, compiled ones at
+    four points, some 8 minutes; grid: prepared against the loop, hours"""
     output: Path = Path("runs/bench")
     """folder for the records, bench-SUITE.jsonl, and the report"""
     device: str = "auto"

@@ -16,9 +16,10 @@ Options = TypeVar("Options")
 def parse(options: type[Options], arguments: list[str], command: str, default: Options | None = None) -> Options:
     """`arguments` as an instance of the dataclass `options`; `default` gives the values of flags left out."""
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        if not argument or (argument.startswith("--") and argument.endswith("=")):  # Path("") is the current folder
-            name = argument.rstrip("=") or (before if before.startswith("--") else "argument")
-            raise InputError(f"{name}: expected a value, found an empty one")
+        name, equals, value = argument.partition("=")
+        if not argument or (name.startswith("--") and equals and not value):  # Path("") is the current folder
+            flag = before if before.startswith("--") and "=" not in before else "argument"
+            raise InputError(f"{name or flag}: expected a value, found an empty one")
     output = io.StringIO()
     extra = {} if default is None else {"default": default}
     try:

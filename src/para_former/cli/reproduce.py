@@ -19,7 +19,14 @@ from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
 from para_former.training.deadline import Deadline
 from para_former.training.recipes import expect_weights, get_recipe
-from para_former.training.reproduce import ablation_cells, cells, data_effect_cells, fingerprint_cells, reproduce
+from para_former.training.reproduce import (
+    ablation_cells,
+    cells,
+    cheapest_first,
+    data_effect_cells,
+    fingerprint_cells,
+    reproduce,
+)
 from para_former.training.run import epochs_recorded, is_finished
 
 
@@ -63,14 +70,20 @@ def run(arguments: list[str], console: Console) -> Record:
     deadline = Deadline(math.inf if options.minutes is None else options.minutes)
     command = f"para-former reproduce {shlex.join(arguments)}".strip()
     runs = _runs(options, console)
+    failed = None
     with stoppable(lambda: command):
-        left = reproduce(runs, options.output, console, deadline)
+        try:
+            left = reproduce(runs, options.output, console, deadline)
+        except FloatingPointError as error:  # the other cells are trained, and reported
+            left, failed = [run for run in cheapest_first(runs) if not is_finished(run.folder())], error
     page, markdown = write_report([options.output], options.output)
     print_tables([options.output], console)
     console.print(f"\nreport: {page}")
     finished = len(runs) - len(left)
     rest = f"next is {_place(left[0])}; go on by: {command}" if left else "nothing is left to do"
     console.print(f"{finished} of {len(runs)} cells finished; {rest}")
+    if failed:
+        raise failed
     return {
         "page": str(page),
         "markdown": str(markdown),

@@ -46,7 +46,7 @@ def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Expe
         yield Heading(2, "Which settings does the paper use?", anchor="fingerprint")
     for dataset, members in groupby(of_the_paper, key=lambda each: each.dataset):
         tried = list(members)
-        yield Heading(3, paper.TITLES[dataset])
+        yield Heading(3, f"{paper.TITLES[dataset]}: every combination tried")
         chosen = [each for each in found if (each.dataset, each.recipe, each.start) == (dataset, "paper", "")]
         yield Paragraph(answers.fingerprint(tried, chosen))
         yield fingerprint_table(tried)

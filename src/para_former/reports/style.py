@@ -37,7 +37,7 @@ html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 1.0625rem/1.6 Charter, "Bitstream Charter", "Sitka Text", Cambria, Georgia, "Liberation Serif", serif; }
 main { max-width: 80rem; margin: 0 auto; padding: 3.5rem 2rem 5rem; }
-h1, h2, h3, h4, nav, table, figcaption, svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto,
+h1, h2, h3, nav, table, figcaption, svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto,
   "Helvetica Neue", "Liberation Sans", Arial, sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.015em; margin: 0 0 1.25rem; }
 h2 { font-size: 1.45rem; line-height: 1.25; letter-spacing: -.01em; margin: 4rem 0 .75rem; padding-top: 1.25rem;
@@ -96,7 +96,7 @@ figure svg { display: block; width: 100%; height: auto; color: var(--ink); margi
   body { font-size: 10pt; line-height: 1.45; }
   main { max-width: none; padding: 0; }
   h1 { font-size: 18pt; } h2 { font-size: 14pt; margin-top: 8mm; } h3 { font-size: 11pt; }
-  h2, h3, h4 { break-after: avoid; }
+  h2, h3 { break-after: avoid; }
   nav { display: none; }
   p, ul { max-width: none; }
   table { font-size: 7.5pt; }

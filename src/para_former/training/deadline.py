@@ -1,4 +1,4 @@
-"""A moment before which training stops by itself, between two epochs, so that long work fits into short leases."""
+"""A moment before which training stops by itself, between two epochs, so that long work fits into short sessions."""
 
 import math
 import time

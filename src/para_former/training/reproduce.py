@@ -40,7 +40,10 @@ LATENCY_FILE = "latency.jsonl"
 
 
 def cells(table: str, defaults: TrainConfig, seeds: int, output: Path, below: str = "") -> list[TrainConfig]:
-    """Every run of a table, or of networks such as "1-6,6-6": each with seeds 0 to `seeds` - 1."""
+    """Every run of a table, or of networks such as "1-6,6-6": each with seeds 0 to `seeds` - 1.
+
+    In the folder `below` that of the recipe, where one is named.
+    """
     if seeds < 1:
         raise InputError(f"seeds: expected at least 1, found {seeds}")
     folder = output / defaults.dataset_label() / f"{defaults.recipe}-e{defaults.epochs}" / below
