@@ -26,6 +26,7 @@ from para_former.training.reproduce import (
     data_effect_cells,
     fingerprint_cells,
     reproduce,
+    unfinished,
 )
 from para_former.training.run import epochs_recorded, is_finished
 
@@ -75,7 +76,7 @@ def run(arguments: list[str], console: Console) -> Record:
         try:
             left = reproduce(runs, options.output, console, deadline)
         except FloatingPointError as error:  # the other cells are trained, and reported
-            left, failed = [run for run in cheapest_first(runs) if not is_finished(run.folder())], error
+            left, failed = unfinished(cheapest_first(runs), options.output), error
     page, markdown = write_report([options.output], options.output)
     print_tables([options.output], console)
     console.print(f"\nreport: {page}")

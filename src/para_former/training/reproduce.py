@@ -122,7 +122,7 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline:
             load_data(run)  # likewise: more images than there are, or fewer than a batch, are told now
         else:
             remove_checkpoints(run.folder())  # left by a kill between the test line and the end
-    missing = _unfinished(ordered, output)
+    missing = unfinished(ordered, output)
     console.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished already; records in {output}")
     diverged = []
     for number, run in enumerate(missing, start=1):
@@ -139,10 +139,11 @@ def reproduce(runs: list[TrainConfig], output: Path, console: Console, deadline:
             break
     if diverged:
         raise FloatingPointError("; ".join(diverged))
-    return _unfinished(missing, output)
+    return unfinished(missing, output)
 
 
-def _unfinished(runs: list[TrainConfig], output: Path) -> list[TrainConfig]:
+def unfinished(runs: list[TrainConfig], output: Path) -> list[TrainConfig]:
+    """The cells among them that are not tested and timed."""
     return [run for run in runs if not (is_finished(run.folder()) and _is_timed(run, output))]
 
 
