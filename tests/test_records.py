@@ -224,14 +224,16 @@ def test_leftovers_of_killed_writers_go_and_nothing_else(tmp_path):
 
 
 def test_a_commit_is_that_of_the_package_and_says_where_files_differ_from_it(tmp_path):
-    package = copy_without_torch(tmp_path)
+    package, results = copy_without_torch(tmp_path / "source"), tmp_path / "record.jsonl"
+    results.touch()
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "ours"]):
         subprocess.run([*git, *command], cwd=tmp_path, check=True, capture_output=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True).stdout[:12]
-    show = "print(records.environment()['commit'])"
-    assert run_isolated(package.parent, show) == head
-    (package / "errors.py").write_text((package / "errors.py").read_text() + "\n")
+    results.write_text("a record, which is no source")
+    change = f"open({str(package / 'errors.py')!r}, 'a').write('# later'); "
+    show = "print(records.environment()['commit']); "
+    assert run_isolated(package.parent, show + change + show) == f"{head}\n{head}"  # what the process runs
     assert run_isolated(package.parent, show) == head + "+"
 
 

@@ -20,6 +20,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -175,14 +176,15 @@ def _cpu_name() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+@cache
 def _commit() -> str:
-    """The commit of the source tree this package runs from, ``+`` where tracked files differ from it."""
+    """The commit of the source tree this package runs from, ``+`` where its files differ; as the process began."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         tracked = [*git, "ls-files", "--error-unmatch", Path(__file__).name]  # not somebody else's repository around us
         subprocess.run(tracked, capture_output=True, check=True)
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True).returncode
+        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], capture_output=True).returncode
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+" if dirty else "")

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,13 +15,14 @@ from para_former.data import Augment, DeviceSplit, evaluation_batches, load_data
 from para_former.errors import InputError
 from para_former.evaluation import classify
 from para_former.models.saving import read_tensors
-from para_former.training import loop
+from para_former.training import datasets, loop
 from para_former.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
-from para_former.training.datasets import dataset_of
+from para_former.training.datasets import dataset_of, split_line
 from para_former.training.deadline import Deadline
 from para_former.training.device import expect_sound_compiler, pick_device
 from para_former.training.optim import learning_rate
 from para_former.training.run import run_line
+from para_former.training.step import Learner
 from tests.training.helpers import lines_of, outcome, tiny_run, train_quietly
 
 FILES = {"config.json", "model.safetensors", "record.jsonl"}
@@ -63,7 +65,8 @@ def test_the_run_line_says_what_was_run_on_what_and_where(finished):
     assert line["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     assert line["config"] == finished.conditions()
     assert pf.ModelConfig(**line["model_config"]) == model.config
-    assert line["split"] == {"train": 1365, "validation": 72, "test": 360, "hash": dataset.split_hash}
+    assert line["split"] == split_line(dataset)
+    assert [line["split"][name] for name in ("train", "validation", "test")] == [1365, 72, 360]
     assert line["environment"].keys() >= {"hardware", "versions", "commit", "time", "device", "threads"}
 
 
@@ -71,7 +74,7 @@ def test_a_run_on_part_of_the_images_says_so_and_is_known_by_its_record(finished
     config = tiny_run(train_images=200, epochs=1, output=Path("part"))
     line, dataset = run_line(train_quietly(config)), load_dataset("digits", train_images=200)
     assert line["config"]["train_images"] == 200
-    assert line["split"] == {"train": 200, "validation": 72, "test": 360, "hash": dataset.split_hash}
+    assert line["split"] == split_line(dataset) and line["split"]["train"] == 200
     assert line["split"]["hash"] != run_line(finished.folder())["split"]["hash"]
     assert dataset_of(line, None).split_hash == dataset.split_hash
 
@@ -101,6 +104,26 @@ def test_other_images_than_those_trained_on_are_refused(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "pictures" / "a" / "new.png")
     with pytest.raises(InputError, match="found others: (train|test) [0-9]+ in its record, [0-9]+ here"):
         train_quietly(replace(config, resume=True))
+
+
+def test_official_images_in_another_order_are_refused(finished, monkeypatch):
+    """Rows are numbered: in files of another layout the images of validation are others, seen in training."""
+    line, digits = run_line(finished.folder()), load_dataset("digits")
+    turned = replace(digits, train=replace(digits.train, labels=np.roll(digits.train.labels, 1)))
+    monkeypatch.setattr(datasets, "load_dataset", lambda *arguments, **settings: turned)
+    with pytest.raises(InputError, match="found others: labels [0-9a-f]+ in its record, [0-9a-f]+ here"):
+        dataset_of(line, None)
+    del line["split"]["labels"]  # a record from before it named them
+    assert dataset_of(line, None).train is turned.train
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate", "most"), [(1000, 1, 500), (64, 1, 64), (65, 4, 17)])
+def test_no_more_images_are_evaluated_at_once_than_trained_on(batch_size, accumulate, most):
+    config, digits, sizes = tiny_run(batch_size=batch_size, accumulate=accumulate), load_dataset("digits"), []
+    learner = Learner(pf.ParaFormer(config.network(digits.spec)), config, torch.device("cpu"))
+    learner.network.register_forward_hook(lambda network, inputs, logits: sizes.append(len(logits)))
+    loop.evaluate(learner, digits, DeviceSplit.from_split(digits.train, learner.device))
+    assert max(sizes) == most and sum(sizes) == len(digits.train)
 
 
 def test_epoch_lines_hold_finite_figures_and_the_rate_of_the_last_step(finished):

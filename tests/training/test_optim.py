@@ -130,6 +130,25 @@ def step_with(optimizer, model, gradient):
     return [(old - new).detach() for old, new in zip(before, model.parameters(), strict=True)]
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_an_overflow_in_the_first_step_leaves_nothing_behind(name):
+    """A step left out for infinite gradients leaves zeros in the optimiser's memory, not whatever lay there."""
+    gradients, found = [1.0, 2.0], []
+    for first in ([], [math.inf]):
+        torch.manual_seed(0)
+        model = network()
+        optimizer = build_optimizer(model, tiny_run(optimizer=name, lr=0.1, precision="fp16", weight_decay=0.0))
+        scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        for gradient in (*first, *gradients):
+            for parameter in model.parameters():
+                parameter.grad = torch.full_like(parameter, gradient)
+            scaler.scale(torch.zeros(()))  # it wants to have seen a loss
+            scaler.step(optimizer)
+            scaler.update(1.0)
+        found.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]))
+    torch.testing.assert_close(found[0], found[1])
+
+
 def test_sgd_keeps_nine_tenths_of_its_last_step():
     model = network()
     optimizer = build_optimizer(model, tiny_run(optimizer="sgd", lr=0.1, weight_decay=0.0))

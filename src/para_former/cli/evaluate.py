@@ -40,7 +40,8 @@ def run(arguments: list[str], console: Console) -> Record:
     model = load(options.run).float().to(device)
     dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
-    batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
+    batch_size = min(EVALUATION_BATCH, line["config"].get("batch_size", EVALUATION_BATCH))
+    batches = evaluation_batches(split, dataset.spec, batch_size=batch_size)
     figures = classify(model, batches, dataset.spec.num_classes)
     result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
     append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})

@@ -98,7 +98,8 @@ def load_dataset(
     spec = get_spec(name, image_size)
     source = locate(spec, data_root)
     files = _files(source)
-    fingerprint = _fingerprint(source.layout, files, spec.stored_size, skip_corrupt)
+    place = f"folder {source.folder.resolve()}" if source.layout == "folder" else source.layout
+    fingerprint = _fingerprint(place, files, spec.stored_size, skip_corrupt)
     decoded = _cached(spec, fingerprint, data_root, cache_dir, skip_corrupt)
     train, test = (decoded[split] for split in OFFICIAL_SPLITS)
     validation_rows, train_rows = _divide(len(train.labels), validation_fraction, split_seed)
@@ -200,9 +201,12 @@ def _open(folder: Path, spec: DatasetSpec) -> dict[str, Decoded] | None:
     return decoded
 
 
-def _fingerprint(layout: str, files: Files, stored_size: int, skip_corrupt: bool) -> str:
-    """16 hex digits that change when a file of the source does (its name, size or time of change), or a setting."""
-    key = [FORMAT, layout, files, stored_size, skip_corrupt]
+def _fingerprint(place: str, files: Files, stored_size: int, skip_corrupt: bool) -> str:
+    """16 hex digits that change when a file of the source does (its name, size or time of change), or a setting.
+
+    Official files are the same wherever they lie; folders of pictures with equal names, sizes and times need not be.
+    """
+    key = [FORMAT, place, files, stored_size, skip_corrupt]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
 
 

@@ -117,8 +117,9 @@ def _check_occurring(path: Path, classes: Sequence[str], files: Files) -> None:
 def _divide(path: Path, classes: Sequence[str], files: Files) -> tuple[Files, Files]:
     """(train, test), of each class a fifth, and at least one picture, in test."""
     test: set[int] = set()
+    labels = np.array([label for _, label in files])
     for label, name in enumerate(classes):
-        rows = [row for row, (_, other) in enumerate(files) if other == label]
+        rows = np.flatnonzero(labels == label)
         if len(rows) < 2:
             raise InputError(f"{path / name}: expected at least 2 pictures, one of them for test, found {len(rows)}")
         order = np.random.RandomState(SPLIT_SEED).permutation(rows)  # numpy promises never to change RandomState

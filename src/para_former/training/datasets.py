@@ -1,5 +1,6 @@
 """The data set of a run: of one to come, and that of one long ago, checked to be the same images in the same splits."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +29,8 @@ def load_data(config: TrainConfig) -> Dataset:
 def dataset_of(line: Record, data_root: Path | None) -> Dataset:
     """The data set that the run with this first line was trained on, with the same splits and the same inputs.
 
-    InputError where other classes or numbers of images are found, another division into splits, or a folder's files
-    under other names.
+    InputError where other classes or numbers of images are found, another division into splits, images in another
+    order, or a folder's files under other names.
     """
     settings = line["config"]
     dataset = load_dataset(
@@ -49,8 +50,10 @@ def dataset_of(line: Record, data_root: Path | None) -> Dataset:
 
 def split_line(dataset: Dataset) -> Record:
     """Which images are in which split, as records keep it."""
-    sizes = {name: len(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return {**sizes, "hash": dataset.split_hash}
+    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    labels = hashlib.sha256(b"".join(split.labels.astype("<i8").tobytes() for split in splits.values()))
+    sizes = {name: len(split) for name, split in splits.items()}
+    return {**sizes, "hash": dataset.split_hash, "labels": labels.hexdigest()[:16]}
 
 
 def _short(value: object) -> str:

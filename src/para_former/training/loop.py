@@ -40,6 +40,7 @@ from para_former.training.start import Start, start_from_pretrained
 from para_former.training.step import Learner
 
 EVALUATION_BATCH = 500
+"""images at once, or as many as a step holds where those are fewer: what trains in a memory is evaluated in it"""
 
 
 def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> Path:
@@ -129,7 +130,8 @@ def _dataset(config: TrainConfig, start: Start | None) -> Dataset:
 def evaluate(learner: Learner, dataset: Dataset, split: DeviceSplit) -> Record:
     """Figures of the network on a split, in evaluation mode."""
     learner.network.eval()
-    batches = evaluation_batches(split, dataset.spec, batch_size=EVALUATION_BATCH)
+    batch_size = min(EVALUATION_BATCH, -(-learner.config.batch_size // learner.config.accumulate))
+    batches = evaluation_batches(split, dataset.spec, batch_size=batch_size)
     return classify(learner.logits, batches, dataset.spec.num_classes)
 
 

@@ -18,6 +18,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
 
     Weight decay acts on the weights of products, not on biases, norms or tokens; Adam's is the L2 penalty. On a GPU the
     rate is a tensor there, and so is Adam's count of steps: a recorded step (`graphed.py`) finds them where they were.
+    SGD's fused kernel begins with whatever lies in memory where fp16 overflows in its first step, so there it is not.
     """
     decayed, plain = [], []
     for name, parameter in model.named_parameters():
@@ -27,7 +28,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     on_gpu = device.type == "cuda"
     lr = torch.tensor(config.lr, device=device) if on_gpu else config.lr
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=SGD_MOMENTUM, fused=True)
+        return torch.optim.SGD(groups, lr=lr, momentum=SGD_MOMENTUM, fused=config.precision != "fp16")
     optimizer = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return optimizer(groups, lr=lr, fused=True, capturable=on_gpu)
 
