@@ -36,7 +36,7 @@ def test_growth_with_layers():
 
 def test_a_fall_and_a_step_within_the_spread_are_said():
     found = growth_with_layers(experiment({(1, 1): [50.0, 51.0], (1, 6): [60.0, 62.0], (1, 12): [60.0, 61.0]}))
-    assert "grows with layers, except from Para-F-1-6 to 1-12" in found
+    assert "grows with layers from Para-F-1-1 to 1-6, but not from Para-F-1-6 to 1-12" in found
     assert found.endswith("Within the spread over seeds: Para-F-1-6 to 1-12.")
     assert "does not grow with layers" in growth_with_layers(experiment({(1, 1): [50.0], (1, 6): [40.0]}))
 

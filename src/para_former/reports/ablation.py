@@ -14,7 +14,8 @@ from para_former.reports.tables import latency, linked_accuracy, not_measured, s
 
 INTRODUCTION = (
     "Each row is the recipe with one setting changed and all others kept. Differences of less than a point may be "
-    "chance: on 10,000 images an accuracy has a standard error of 0.3 to 0.5 points, and a seed changes it as much."
+    "chance: on 10,000 test images an accuracy has a standard error of 0.3 to 0.5 points, on fewer a larger one, and a "
+    "seed changes it as much or more."
 )
 
 

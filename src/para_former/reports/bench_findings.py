@@ -80,17 +80,17 @@ def gain_with_depth(series: Sequence[Point]) -> str:
 def what_contributes(points: Sequence[Point]) -> str:
     """The steps from serial to prepared, at the first point and over all."""
     first = points[0]
-    alone, loop, fusion, folding, whole = (ratio(step) if step else "not measured" for step in shares(first))
+    alone, loop, fusion, prepared, whole = (ratio(step) if step else "not measured" for step in shares(first))
     loops = sorted(step for point in points if (step := shares(point)[1]))
     return (
         f"At {network(first)}, {inputs(first)}: the read-out alone brings a serial network {alone}; the loop of "
-        f"branches {loop}, fusion and read-out {fusion} over that, folding {folding} over that, {whole} in all. Over "
-        f"all points the loop of branches alone brings {ratio(loops[0])} to {ratio(loops[-1])}."
+        f"branches {loop}, fusion and read-out {fusion} over that, preparing {prepared} over that, {whole} in all. "
+        f"Over all points the loop of branches alone brings {ratio(loops[0])} to {ratio(loops[-1])}."
     )
 
 
 def shares(point: Point) -> tuple[float | None, ...]:
-    """Speed-up of the read-out alone; of the loop, of fusion over the loop, of folding over fusion; of all together."""
+    """Speed-up of the read-out alone; of the loop, of fusion over the loop, of preparing over fusion; of all."""
     names = ("serial-readout", "loop", "stacked", "prepared")
     alone, loop, stacked, prepared = (each and each["median"] for each in map(point.speedup, names))
     fusion = stacked / loop if stacked and loop else None
@@ -141,7 +141,11 @@ def _training(point: Point) -> str:
     if not point.speedup(point.ours):
         return ""
     peaks = [point.contenders[each]["peak_bytes"] for each in (point.ours, point.baseline)]
-    memory = f", with {peaks[0] / peaks[1]:.1%} of its peak memory".replace("%", " %") if all(peaks) else ""
+    memory = (
+        f", with {peaks[0] / peaks[1]:.1%} of the peak memory of {point.baseline}".replace("%", " %")
+        if all(peaks)
+        else ""
+    )
     return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point)}{memory}."
 
 
@@ -154,7 +158,7 @@ def _errors(suite: Suite) -> str:
     if not found:
         return ""
     error, point = max(found, key=lambda pair: (pair[0], pair[1].setting))
-    return f"The largest relative error of ours is {error:.0e}, at {network(point)}, {inputs(point)}."
+    return f"The largest relative error of ours is {error:.1e}, at {network(point)}, {inputs(point)}."
 
 
 def _remarks(suite: Suite) -> list[str]:

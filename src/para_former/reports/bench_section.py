@@ -15,8 +15,8 @@ INTRODUCTION = (
     "with as many layers, eager; in the suite grid the baseline is the loop of branches. Ours is prepared, "
     "pf.prepare(model), in inference and stacked, the model itself, in training; both compute the function of the "
     "branches, not that of the serial network. A speed-up is the time of the baseline over that of another, round by "
-    "round: above 1 the other is faster. Faster and slower are said only where both quartiles agree; between them a "
-    "network is level."
+    "round, and over any other peer the quotient of two medians: above 1 the other is faster. Faster and slower are "
+    "said only where both quartiles agree; between them a network is level."
 )
 DEVICES = {"cpu": ("CPU", "cpu"), "cuda": ("GPU", "gpu")}
 """device of a record: its name, and the suite that measures everything claimed of it"""

@@ -100,10 +100,10 @@ def _borne_out(holds: bool) -> str:
 
 
 def _blame(background: Record, foreground: Record) -> str:
-    """Which of the two still counts where the other is held fixed."""
+    """Which of the two still goes with low accuracy where the other is held fixed."""
     figures = f"background {rho(background)}, foreground {rho(foreground)}"
     blamed = [each["of"] for each in (background, foreground) if each["high"] < 0]
-    return f"Each with the other held fixed: {figures}. To blame, by this: {' and '.join(blamed) or 'neither'}."
+    return f"Each with the other held fixed: {figures}. So tied to low accuracy: {' and '.join(blamed) or 'neither'}."
 
 
 def _correlation(found: Record) -> Cell:

@@ -40,7 +40,8 @@ def course(experiment: Experiment) -> str:
     if not last:
         return f"{band} No run has reached epoch {experiment.epochs}."
     accuracy, label = max(last)
-    return f"{band} At epoch {experiment.epochs}, {label} is ahead on the validation images: {accuracy:.2f} %."
+    has = "has the highest validation accuracy" if len(last) > 1 else "has a validation accuracy of"
+    return f"{band} At epoch {experiment.epochs}, {label} {has}{',' * (len(last) > 1)} {accuracy:.2f} %."
 
 
 def depth_one(experiment: Experiment) -> list[list[Network]]:
@@ -100,7 +101,10 @@ def _trend(where: str, axis: str, chain: list[Network]) -> str:
     elif len(falls) == len(steps):
         text = f"{where} mean accuracy does not grow with {axis}: {values}."
     else:
-        text = f"{where} mean accuracy grows with {axis}, except from {_arrows(falls)}: {values}."
+        rises = [step for step in steps if step not in falls]
+        text = (
+            f"{where} mean accuracy grows with {axis} from {_arrows(rises)}, but not from {_arrows(falls)}: {values}."
+        )
     unclear = [(low, high) for low, high in steps if doubt(low, high)]
     return text + (f" Within the spread over seeds: {_arrows(unclear)}." if unclear else "")
 

@@ -18,6 +18,7 @@ SETTINGS = {
     "MLP": "mlp_ratio",
     "Residual": "residual",
     "RandAugment": "randaugment_rounds",
+    "Batch": "batch_size",
     "Rate": "lr",
     "Schedule": "schedule",
 }

@@ -45,7 +45,7 @@ INTRODUCTION = (
 )
 ORIGIN = (
     "Every measured number below is read from a record of a run; what has no record reads “not measured”. Figures "
-    f"marked as the paper's are from Tables 2 and 3 of {paper.SOURCE}."
+    f"marked as the paper's are from Tables 1 to 4 of {paper.SOURCE}."
 )
 
 

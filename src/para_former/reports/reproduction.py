@@ -65,8 +65,9 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
     caption = (
         f"Table {number} of the paper ({paper.EPOCHS} epochs, seeds not given) and ours: test top-1, %, after the last "
         "epoch, mean ± sample standard deviation over seeds; below it the distance to the paper in points, the epochs, "
-        "the recipe, and the record of each seed. Measured: with the paper's most likely settings. Modern: with a "
-        "recipe of ours, from patches; epochs and the number of heads may be others."
+        "the recipe, and the record of each seed. Measured: with the paper's likely settings (paper), or for fewer "
+        "epochs at ten times their rate, annealed (paper-short). Modern: with a recipe of ours, from patches; epochs "
+        "and the number of heads may be others."
     )
     return Table(caption, columns, frozenset(columns[1:]), tuple(rows))
 

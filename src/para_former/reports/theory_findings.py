@@ -62,9 +62,9 @@ def _decomposition(record: Record) -> list[str]:
     in_pixels = record["error_in_pixels"]
     pixels = "the stem is not linear in pixels" if in_pixels is None else f"written in pixels: {in_pixels:.0e}"
     return [
-        f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.0e} in "
+        f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.1e} in "
         f"float64 ({pixels}); with the last number of any one "
-        f"parameter tensor changed by 0.001 it does not, the error then being {record['error_nudged']:.0e} or more.",
+        f"parameter tensor changed by 0.001 it does not, the error then being {record['error_nudged']:.1e} or more.",
         f"It has N = {record['units']:,} scalar terms. Finding and evaluating it took {seconds:.1f} s ({threads}); the "
         f"process held at most {record['environment']['peak_memory'] / 2**30:.1f} GiB.",
         f"Of what differs between images in the logits, the linear part has {_percent(parts['linear']['moving'])} of "
@@ -104,12 +104,13 @@ def _similarity(record: Record) -> list[str]:
     ]
     after, before = (statistics.fmean(slot["auc"] for slot in side) for side in zip(*pairs, strict=True))
     best = max(slots, key=lambda slot: slot["auc"])
+    verdict = "holds" if len(above) == len(slots) else "holds in part" if above else "does not hold"
     return [
         f"{_name(record)}, {record['images']} images: images of one class have more similar parameters than images "
         f"of two in {len(above)} of {len(slots)} slots, beyond what shuffled labels give (AUC up to {low:.2f}); the "
-        f"premise of Figure 6 {'holds' if len(above) == len(slots) else 'holds in part'}.",
-        f"It is weaker than it sounds: the pixels alone tell one class from two with AUC {pixels['auc']:.2f}, and only "
-        f"{len(beyond)} of {len(slots)} slots do better; the best is {_slot(best)} with {best['auc']:.2f}.",
+        f"premise of Figure 6 {verdict}.",
+        f"The pixels alone tell one class from two with AUC {pixels['auc']:.2f}; {len(beyond)} of {len(slots)} slots "
+        f"do better, the best is {_slot(best)} with {best['auc']:.2f}.",
         f"The same network before any training has a mean AUC of {before:.2f}, after it {after:.2f}: "
         + (
             "most of what tells classes apart is there without learning. "

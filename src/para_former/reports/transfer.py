@@ -15,7 +15,7 @@ from para_former.reports.findings import doubt, single_seed
 from para_former.reports.tables import linked_accuracy, not_measured, signed, title
 
 PAPERS_NETWORK = "para_former_base_12_12"
-"""the ViT-B of Table 4"""
+"""the network of Table 4; that it is a ViT-B is our reading"""
 COLUMNS = ("Data set", "Network", "Weights from", "Fine-tuned, %", "From scratch, %", "Gain, points")
 
 
@@ -154,7 +154,7 @@ def _papers_figures(rows: Sequence[Transfer]) -> str:
     figures = ", ".join(f"{paper.TITLES[name]} {top1:.2f}" for name, top1 in paper.TABLE_4.items())
     measured = any(each.network.model == PAPERS_NETWORK and each.network.tested for each in rows)
     return (
-        f"The paper's Table 4 fine-tunes Para-F-12-12 of ViT-B's size from ImageNet weights for 10 epochs: {figures} %"
+        f"The paper's Table 4 fine-tunes Para-F-12-12 from ImageNet weights for 10 epochs: {figures} %"
         f"{'.' if measured else '; that is not measured here.'} Below, networks of our own begin with what they "
         "learned on one data set and are set beside the same networks from scratch on another."
     )

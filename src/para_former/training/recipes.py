@@ -145,7 +145,7 @@ def _with_stem(run: TrainConfig, recipe: str) -> TrainConfig:
 
 
 def finetune(dataset: str) -> TrainConfig:
-    """Ten epochs from pretrained weights, the paper's Table 4: Para-F-12-12 is ViT-B, one branch of twelve modules.
+    """Ten epochs from pretrained weights, the paper's Table 4: Para-F-12-12, taken for ViT-B, twelve modules in series.
 
     The paper states the ten epochs and ImageNet. The rest is from the public code that the authors' later files share
     their loader with (jeonsworld/ViT-pytorch), whose 500 and 1,000 steps enclose the paper's figures: 224 px and patch
