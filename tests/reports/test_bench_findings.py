@@ -119,7 +119,7 @@ def test_the_steps_multiply_to_the_whole():
     assert alone == pytest.approx(1 / 0.96)
     assert loop * fusion * preparing == pytest.approx(whole) == 4.0
     assert (
-        "the loop of branches 0.95×, fusion and read-out 2.10× over that, preparing 2.00× over that, 4.00× in all"
+        "the loop of branches brings 0.95×, fusion and read-out 2.10× over that, preparing 2.00× over that, 4.00× in all"
         in (findings.what_contributes([point]))
     )
 

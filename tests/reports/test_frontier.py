@@ -1,4 +1,4 @@
-"""The frontier holds what nothing dominates; budgets are met by the best of each kind; every cell is from a record."""
+"""The frontier holds what nothing dominates; every cell is from a record."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from para_former.reports.document import Table, html_page
 from para_former.reports.experiments import Experiment, Network, experiments
 from para_former.reports.frontier import frontier_section, frontier_sentences
 from para_former.reports.page import build_page
-from para_former.reports.pareto import Point, budgets, frontier, points, within
+from para_former.reports.pareto import Point, frontier, points
 from para_former.reports.runs import Run, collect
 
 from . import helpers
@@ -46,7 +46,7 @@ def section(records):
 
 
 def tables(records):
-    """Rows of the frontier and of the budgets, as texts."""
+    """Rows of every table, as texts."""
     return [[[c.text for c in row] for row in block.rows] for block in section(records) if isinstance(block, Table)]
 
 
@@ -74,35 +74,10 @@ def test_a_dominated_network_changes_nothing(networks, data):
     assert shapes(frontier(with_worse)) == shapes(frontier(members)) and len(with_worse) == len(members) + 1
 
 
-@given(st.dictionaries(st.sampled_from(SHAPES), NUMBERS, min_size=1))
-def test_the_best_within_a_budget_is_on_the_frontier_and_no_budget_is_told_twice(networks):
-    members = drawn(networks)
-    front, found = frontier(members), budgets(members)
-    for budget, best in found.items():
-        reached = [each for each in best.values() if each]
-        assert all(each.ms <= budget for each in reached)
-        assert max(reached, key=lambda each: (each.top1, -each.ms)).top1 == max(
-            each.top1 for each in front if each.ms <= budget
-        )
-        for kind, each in best.items():
-            assert each is None or (each.kind == kind and each == within(members, budget, kind))
-    assert all(one != other for one, other in zip(list(found.values()), list(found.values())[1:], strict=False))
-
-
-def test_the_tables_are_the_frontier_and_the_best_of_each_kind():
-    front, by_budget = tables(records_of(FEW))
+def test_the_table_is_the_frontier():
+    (front,) = tables(records_of(FEW))
     assert [row[0] for row in front] == ["Para-F-1-1", "Para-F-1-6", "Para-F-2-2"]
     assert front[1] == ["Para-F-1-6", "basic", "3", "2,844,000", "0.600", "60.00"]
-    assert [(row[0], row[1], row[-1]) for row in by_budget] == [
-        ("0.5 ms, parallel", "not measured", "–"),
-        ("0.5 ms, serial", "Para-F-1-1", "50.00"),
-        ("1 ms, parallel", "Para-F-1-6", "60.00"),
-        ("1 ms, serial", "Para-F-1-1", "50.00"),
-        ("2 ms, parallel", "Para-F-1-6", "60.00"),
-        ("2 ms, serial", "Para-F-2-2", "65.00"),
-        ("5 ms, parallel", "Para-F-6-24", "64.00"),
-        ("5 ms, serial", "Para-F-2-2", "65.00"),
-    ]
 
 
 def test_the_sentence_walks_along_the_frontier():
@@ -129,7 +104,7 @@ def test_networks_that_are_built_otherwise_are_told_apart_and_timed_for_themselv
     records["conv.jsonl"] = conv
     assert "conv" not in str(tables(records))  # its stem was not timed
     records["latency.jsonl"].append(helpers.latency_line(ours=0.7, stem="conv", heads=12))
-    (table, _) = [block for block in section(records) if isinstance(block, Table)]
+    (table,) = [block for block in section(records) if isinstance(block, Table)]
     built = {(row[0].text, row[0].below, row[4].text) for row in table.rows}
     assert ("Para-F-1-6", "conv stem, 12 heads", "0.700") in built
     assert ("Para-F-1-6", "patch stem, 3 heads", "0.600") in built
@@ -152,9 +127,8 @@ def test_pretrained_networks_and_parts_of_the_images_stay_out():
 def test_deleting_a_record_takes_its_network_off_and_another_takes_its_place():
     records = records_of(FEW)
     del records["1-6.jsonl"]
-    front, by_budget = tables(records)
+    (front,) = tables(records)
     assert [row[0] for row in front] == ["Para-F-1-1", "Para-F-1-12", "Para-F-2-2"]
-    assert by_budget[2][1] == "Para-F-1-12"
     records["latency.jsonl"] = []
     assert section(records) == []
 

@@ -92,7 +92,7 @@ def test_deleting_a_record_turns_its_cell_to_not_measured():
     before = build_markdown(family)
     del family["cifar10/para_former_6_24/seed-0/record.jsonl"]
     after = build_markdown(family)
-    start = "| CIFAR-10 (measured) | 79.00"
+    start = "| CIFAR-10 (measured, paper) | 79.00"
     (old,) = [line for line in before.split("\n") if line.startswith(start)]
     (new,) = [line for line in after.split("\n") if line.startswith(start)]
     assert "80.00" in old and "not measured" not in old
@@ -127,7 +127,7 @@ def test_classes_are_sorted_and_one_without_test_images_is_left_out():
 
 def test_latencies_alone_make_a_page():
     text = helpers.Page(build_page({"a": [helpers.latency_line()]})).text
-    assert "timm serial ViT, 6 layers" in text
+    assert "timm serial ViT, over ours" in text
 
 
 def test_a_run_just_begun_makes_a_page():

@@ -24,7 +24,7 @@ def row(text, start):
 
 
 def table_2(records):
-    return row(build_markdown(records), "| CIFAR-10 (measured) |")
+    return row(build_markdown(records), "| CIFAR-10 (measured, paper) |")
 
 
 def test_a_cell_gives_mean_spread_distance_epochs_and_a_link_for_each_seed():
@@ -120,7 +120,7 @@ def test_questions_are_answered_by_every_experiment_that_can():
     assert [len(sentences) for sentences in asked.values()] == [2, 2, 2]
     (first, alone) = asked["Is Para-F-6-24 better than the serial Para-F-6-6?"]
     assert first == "CIFAR-10, recipe paper, 3 epochs: Para-F-6-24 80.30, Para-F-6-6 79.30: +1.00 points."
-    assert alone.endswith("Networks with a single seed among them.")
+    assert alone.endswith("Some of these networks have one seed only.")
     assert answers.questions(found({"a": helpers.training()})) == []
 
 
@@ -186,5 +186,5 @@ def test_single_seeds_count_only_where_layers_are_equal():
     records["alone"] = helpers.training(1, 6, 50.0)
     asked = dict(answers.questions(experiments(*collect(records))))
     texts = {question.split(",")[0]: sentence for question, (sentence, *_) in asked.items()}
-    assert "single seed" in texts["Does accuracy grow with the number of layers"]
-    assert "single seed" not in texts["Does it grow with depth"]
+    assert "one seed only" in texts["Does accuracy grow with the number of layers"]
+    assert "one seed only" not in texts["Does accuracy grow with depth"]

@@ -49,7 +49,7 @@ def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Se
     rows = []
     for model in dict.fromkeys(network.model for network in networks):
         if model in own:
-            rows.append(_row(own[model], "recipe", own[model]))
+            rows.append(_row(own[model], "nothing", own[model]))
         members = sorted((one for one in networks if one.model == model), key=lambda one: one.top1)
         rows += [_row(one, _change(one, own.get(model)), own.get(model)) for one in members]
     caption = (

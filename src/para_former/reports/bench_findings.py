@@ -15,7 +15,8 @@ NAMED = 3  # points named in one sentence
 
 def sentences(suite: Suite) -> list[str]:
     """The reading of one suite's tables."""
-    texts = [_against(suite.inference, suite.baseline, lambda point: suite.baseline)]
+    peer = serial_peer(suite.inference) if suite.inference else suite.baseline
+    texts = [_against(suite.inference, peer, lambda point: peer)]
     if suite.baseline != "loop":
         texts.append(_against(suite.inference, "the loop of branches", lambda point: "loop"))
         texts.append(_against(suite.inference, "the model as it is", lambda point: "stacked"))
@@ -80,12 +81,14 @@ def gain_with_depth(series: Sequence[Point]) -> str:
 def what_contributes(points: Sequence[Point]) -> str:
     """The steps from serial to prepared, at the first point and over all."""
     first = points[0]
-    alone, loop, fusion, prepared, whole = (ratio(step) if step else "not measured" for step in shares(first))
+    readout, *steps = shares(first)
+    alone = f"the read-out alone brings a serial network {ratio(readout)}; " if readout else ""
+    loop, fusion, prepared, whole = (ratio(step) if step else "not measured" for step in steps)
     loops = sorted(step for point in points if (step := shares(point)[1]))
     return (
-        f"At {network(first)}, {inputs(first)}: the read-out alone brings a serial network {alone}; the loop of "
-        f"branches {loop}, fusion and read-out {fusion} over that, preparing {prepared} over that, {whole} in all. "
-        f"Over all points the loop of branches alone brings {ratio(loops[0])} to {ratio(loops[-1])}."
+        f"At {network(first)}, {inputs(first)}: {alone}the loop of branches brings {loop}, fusion and read-out "
+        f"{fusion} over that, preparing {prepared} over that, {whole} in all. Over all points the loop of branches "
+        f"alone brings {ratio(loops[0])} to {ratio(loops[-1])}."
     )
 
 
@@ -167,7 +170,7 @@ def _remarks(suite: Suite) -> list[str]:
     contenders = [contender for point in suite.points for contender in point.contenders.values()]
     noted = Counter((contender["name"], contender["note"]) for contender in contenders if contender["note"])
     return [
-        f"{what} at {count} point{'s' * (count > 1)}: {name}: {why.removesuffix('.')}."
+        f"{what} at {count} point{'s' * (count > 1)}: {name}: {why.rstrip('.')}."
         for what, found in (("Not measured", missing), ("Noted", noted))
         for (name, why), count in sorted(found.items())
     ]

@@ -16,7 +16,8 @@ INTRODUCTION = (
     "pf.prepare(model), in inference and stacked, the model itself, in training; both compute the function of the "
     "branches, not that of the serial network. A speed-up is the time of the baseline over that of another, round by "
     "round, and over any other peer the quotient of two medians: above 1 the other is faster. Faster and slower are "
-    "said only where both quartiles agree; between them a network is level."
+    "said only where both quartiles agree; between them a network is level. A point is one network with one "
+    "input: width, read-out, batch and tokens."
 )
 DEVICES = {"cpu": ("CPU", "cpu"), "cuda": ("GPU", "gpu")}
 """device of a record: its name, and the suite that measures everything claimed of it"""
@@ -43,7 +44,8 @@ def overviews(records_by_path: Mapping[str, list[Record]]) -> Iterator[tuple[str
     for title, suite in _titled(collect_bench(records_by_path)):
         table = bench_tables.overview(suite)
         if table:
-            yield title, replace(table, caption=f"Speed-up: time of {suite.baseline} over ours, median.")
+            first, _, _ = table.caption.partition(";")
+            yield title, replace(table, caption=f"{first}.")
 
 
 def _titled(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite]]:

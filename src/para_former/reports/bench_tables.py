@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct
+from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct, serial_peer
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
 from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
@@ -32,25 +32,26 @@ MOST_ROWS = 100
 
 
 def overview(suite: Suite) -> Table | None:
-    """Speed-up of ours over the baseline: a row a network, a column an input."""
+    """Speed-up of ours over a serial network, or the suite's baseline: a row a network, a column an input."""
     if not suite.crossed:
         return None
-    columns = distinct(column(point) for members in suite.crossed for point in members)
+    points = [point for members in suite.crossed for point in members]
+    peer, columns = serial_peer(points), distinct(map(column, points))
     measured, rows = 0, []
     for members in suite.crossed:
         by_column = {column(point): point for point in members}
-        cells = [_speedup(by_column.get(key)) for key in columns]
+        cells = [_speedup(by_column.get(key), peer) for key in columns]
         measured += sum(cell.kind != "missing" for cell in cells)
         rows.append((*_place(members[0])[:4], *cells))
     titles = [f"batch {batch}, {patches} patches" for batch, patches in columns]
     caption = (
-        f"Speed-up: time of {suite.baseline} over ours (prepared), median of the rounds; {measured} of "
-        f"{len(rows) * len(columns)} cells measured."
+        f"Speed-up: time of {peer} over ours (prepared), medians; {measured} of {len(rows) * len(columns)} cells "
+        "measured."
     )
     if any(cell.below for cells in rows for cell in cells):
         caption += (
-            f" Below: slower, where even the upper quartile is; and where another peer than {suite.baseline} is the "
-            "fastest at that point, the time of that peer over ours."
+            f" Small print: slower, where even the upper quartile is below 1; and the fastest peer, with its time "
+            f"over ours, where it is not {peer}."
         )
     return Table(caption, (*PLACE[:4], *titles), frozenset({"Width", *titles}), tuple(rows))
 
@@ -176,13 +177,13 @@ def _numbers(columns: Sequence[str]) -> frozenset[str]:
     return frozenset(columns) - TEXTS
 
 
-def _speedup(point: Point | None) -> Cell:
-    measured = point and point.speedup(point.ours)
+def _speedup(point: Point | None, peer: str) -> Cell:
+    measured = point and point.versus(peer)
     if not measured:
         return not_measured()
-    peer = point.fastest_peer
+    fastest = point.fastest_peer
     notes = ["slower"] if measured["q3"] < 1 else []
-    notes += [] if peer == point.baseline else [f"{ratio(point.versus(peer)['median'])} {peer}"]
+    notes += [] if fastest == peer else [f"{ratio(point.versus(fastest)['median'])} {fastest}"]
     return Cell(ratio(measured["median"]), below=", ".join(notes))
 
 

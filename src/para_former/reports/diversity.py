@@ -12,13 +12,13 @@ from para_former.reports.tables import signed
 from para_former.reports.theory_plots import name_of
 
 COLUMNS = {  # (of, fixed): title
-    ("within", None): "Whole",
-    ("shape", None): "Whole, less mean colour",
-    ("background", None): "Background",
-    ("foreground", None): "Foreground",
-    ("background", "foreground"): "Background, foreground fixed",
-    ("foreground", "background"): "Foreground, background fixed",
-    ("images", None): "Number of images",
+    ("within", None): "rho, whole",
+    ("shape", None): "rho, whole less mean colour",
+    ("background", None): "rho, background",
+    ("foreground", None): "rho, foreground",
+    ("background", "foreground"): "rho, background, foreground fixed",
+    ("foreground", "background"): "rho, foreground, background fixed",
+    ("images", None): "rho, number of images",
 }
 
 

@@ -86,9 +86,10 @@ class Table:
             ]
             cells = "".join(f"<td{kind}>{text}</td>" for kind, text in rest)
             body += f'<tr><th scope="row"{first[0]}>{first[1]}</th>{cells}</tr>\n'
+        name = escape(self.caption.partition(".")[0])
         return (
-            f'<figure class="table"><div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
-            f"<tbody>\n{body}</tbody>\n</table></div><figcaption>{prose(self.caption)}</figcaption></figure>\n"
+            f'<figure class="table"><div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div><figcaption>{prose(self.caption)}</figcaption></figure>\n"
         )
 
     def markdown(self) -> str:
@@ -127,7 +128,7 @@ class Contents:
 
     def html(self) -> str:
         links = [f'<a href="#{escape(heading.anchor)}">{escape(heading.text)}</a>' for heading in self.headings]
-        return f"<nav>{''.join(links)}</nav>\n"
+        return f'<nav aria-label="Sections">{"".join(links)}</nav>\n'
 
     def markdown(self) -> str:
         return " · ".join(f"[{markdown_text(each.text)}](#{_slug(each.text)})" for each in self.headings) + "\n"

@@ -32,16 +32,21 @@ def growth_with_depth(experiment: Experiment) -> str:
 def course(experiment: Experiment) -> str:
     """The learning curves in one line: how far they run, and which network is ahead on validation images there."""
     last = [
-        (statistics.fmean(run.epochs[experiment.epochs]["validation_top1"] for run in complete), network.label)
+        (
+            statistics.fmean(run.epochs[experiment.epochs]["validation_top1"] for run in complete),
+            network.label,
+            complete,
+        )
         for network in experiment.networks
         if (complete := [run for run in network.runs if experiment.epochs in run.epochs])
     ]
     band = "Mean over seeds; the band runs from the lowest to the highest."
     if not last:
         return f"{band} No run has reached epoch {experiment.epochs}."
-    accuracy, label = max(last)
-    has = "has the highest validation accuracy" if len(last) > 1 else "has a validation accuracy of"
-    return f"{band} At epoch {experiment.epochs}, {label} {has}{',' * (len(last) > 1)} {accuracy:.2f} %."
+    accuracy, label, runs = max(last, key=lambda one: one[:2])
+    most = "the most, " * (len(last) > 1)
+    of = f"of the {runs[0].line['split']['validation']:,} validation images"
+    return f"{band} At epoch {experiment.epochs}, {label} has {most}{accuracy:.2f} % {of}."
 
 
 def depth_one(experiment: Experiment) -> list[list[Network]]:

@@ -10,14 +10,8 @@ from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Par
 from para_former.reports.experiments import Experiment
 from para_former.reports.findings import single_seed
 from para_former.reports.frontier_plot import frontier_plot
-from para_former.reports.pareto import KINDS, Point, budgets, frontier, points
-from para_former.reports.tables import (
-    device,
-    linked_accuracy,
-    milliseconds,
-    not_measured,
-    title,
-)
+from para_former.reports.pareto import KINDS, Point, frontier, points
+from para_former.reports.tables import device, linked_accuracy, milliseconds, title
 
 INTRODUCTION = (
     "Every network that was trained from scratch and timed, whatever its recipe and epochs. On the frontier are those "
@@ -48,7 +42,6 @@ def frontier_section(found: Sequence[Experiment]) -> Iterator[Block]:
             yield Grid("figures", (Figure((drawing,), "All networks, and the frontier.", _reading(members)),))
             yield Points(tuple(frontier_sentences(members)))
             yield _frontier_table(members)
-            yield _budget_table(members)
 
 
 def frontier_sentences(members: Sequence[Point]) -> list[str]:
@@ -101,31 +94,15 @@ def _seeds(members: Sequence[Point]) -> str:
 def _frontier_table(members: Sequence[Point]) -> Table:
     latency = members[0].network.latency
     caption = (
-        f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first. Latency: median, batch "
-        f"{latency['batch']}, {device(latency)}, prepared; each was timed in turns with its serial peer, not with "
-        "the others, so small differences mean nothing."
+        f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first: the last row within a "
+        f"budget is the network for it. Latency: median, batch {latency['batch']}, {device(latency)}, prepared; each "
+        "was timed in turns with its serial peer, not with the others, so small differences mean nothing. Two rows "
+        "compare m and n only where recipe, epochs and stem are the same."
     )
     return Table(caption, COLUMNS, NUMBERS, tuple(map(_row, frontier(members))))
 
 
-def _budget_table(members: Sequence[Point]) -> Table:
-    rows = []
-    for budget, best in budgets(members).items():
-        highest = max(each.top1 for each in best.values() if each)
-        for kind, each in best.items():
-            cells = (not_measured(), *(Cell("–"),) * (len(COLUMNS) - 1))
-            if each:
-                cells = _row(each, best=each.top1 == highest)
-            rows.append((Cell(f"{budget:g} ms, {kind}"), *cells))
-    caption = (
-        "For each latency budget the most accurate parallel network (several branches, m < n) and the most accurate "
-        "serial one (one branch, m = n; Para-F-1-1 is that of one layer) that answer within it. Not measured: none of "
-        "that kind and so fast is both tested and timed. A budget with the same two as the one before is left out."
-    )
-    return Table(caption, ("Budget", *COLUMNS), NUMBERS, tuple(rows))
-
-
-def _row(point: Point, best: bool = False) -> tuple[Cell, ...]:
+def _row(point: Point) -> tuple[Cell, ...]:
     network = point.network
     return (
         Cell(network.label, below=point.build),
@@ -133,7 +110,7 @@ def _row(point: Point, best: bool = False) -> tuple[Cell, ...]:
         Cell(str(point.experiment.epochs)),
         Cell(f"{network.parameters:,}"),
         Cell(milliseconds(point.ms)),
-        linked_accuracy(network, best=best),
+        linked_accuracy(network),
     )
 
 
@@ -141,7 +118,7 @@ def _reading(members: Sequence[Point]) -> str:
     marks = ["Circle: parallel; square: serial (m = n)"]
     marks += ["hollow: convolutional stem"] if any(each.settings.get("stem") == "conv" for each in members) else []
     marks += ["faint: another network is preferable", "line: what a budget reaches; bars: spread over seeds"]
-    return f"{'; '.join(marks)}. Hue: depth m."
+    return f"{'; '.join(marks)}."
 
 
 def _name(point: Point) -> str:

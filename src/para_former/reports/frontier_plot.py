@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from para_former.reports.pareto import Point
-from para_former.reports.plots import colour_of, label_points, logarithmic, short_name, svg
+from para_former.reports.plots import colour_of, label_points, legend, logarithmic, short_name, svg
 from para_former.reports.style import COLOURS
 
 MARKS = {"parallel": "o", "serial": "s"}
@@ -22,6 +22,7 @@ def frontier_plot(dataset: str, members: Sequence[Point], front: Sequence[Point]
         else:
             room = 0.12 * (max(times) - min(times)) or 0.1 * max(times)
             axes.set_xlim(max(0.0, min(times) - room), max(times) + room)
+        heights += [each.top1 + side * (each.network.spread or 0.0) for each in front for side in (-1, 1)]
         room = 0.1 * (max(heights) - min(heights)) or 1.0
         axes.set_ylim(min(heights) - room, max(heights) + room)
         stairs = [(front[0].ms, axes.get_ylim()[0])]
@@ -36,10 +37,12 @@ def frontier_plot(dataset: str, members: Sequence[Point], front: Sequence[Point]
         taken = [[(each.ms, each.top1)] for each in members]
         taken += [[(each.ms, each.top1 - bars[each.ms]), (each.ms, each.top1 + bars[each.ms])] for each in front]
         label_points(axes, names, [stairs, *taken])
+        hues = {each.network.depth: colour_of(each.network) for each in members}
+        legend(axes, {f"m = {depth}": hue for depth, hue in sorted(hues.items())})
         axes.set_xlabel(f"latency at batch {members[0].network.latency['batch']}, ms")
         axes.set_title("test top-1, %")
 
-    return svg(f"Accuracy-latency frontier, {dataset}", draw, right=0.55)
+    return svg(f"Accuracy-latency frontier, {dataset}", draw, right=0.55, top=0.6)
 
 
 def _mark(axes, each: Point, *, on_front: bool) -> None:

@@ -40,8 +40,8 @@ from para_former.reports.transfer import transfer_section
 INTRODUCTION = (
     "Para-F-m-n is a vision transformer whose n modules stand as n/m parallel branches, each m modules deep: all "
     "branches read the same embedded image, their outputs are summed, normalised and classified. Its sequential "
-    "depth, the number of modules that must wait for one another, is m; with m = n it is an ordinary serial ViT, with "
-    "m = 1 no module waits for another."
+    "depth, the number of modules that must wait for one another, is m; n is called its layers. With m = n it is an "
+    "ordinary serial ViT, with m = 1 no module waits for another."
 )
 ORIGIN = (
     "Every measured number below is read from a record of a run; what has no record reads “not measured”. Figures "
@@ -92,14 +92,14 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     if any(experiment.dataset in paper.TITLES for experiment in found):
         blocks += reproduction_section(found)
     blocks += answers_section(found)
-    blocks += fingerprint_section(found, experiments(tried, []))
     blocks += frontier_section(found)
+    blocks += bench_section(records_by_path)
     blocks += ablation_section(found, experiments(changed, latencies))
     blocks += data_effect_section(ours, theory)
     blocks += transfer_section(found)
+    blocks += fingerprint_section(found, experiments(tried, []))
     for _, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += _dataset(list(members))
-    blocks += bench_section(records_by_path)
     blocks += theory_section(theory, found)
     blocks += _conditions(runs, [*latencies, *theory])
     contents = Contents(tuple(block for block in blocks if isinstance(block, Heading) and block.anchor))
@@ -140,7 +140,11 @@ def _experiment(experiment: Experiment) -> Iterator[Block]:
     yield Paragraph(findings.training(experiment))
     layers, curves = plots.accuracy_against_layers(experiment), plots.learning_curves(experiment)
     drawings = (
-        ("Accuracy against layers.", layers, "Line: depth 1; bars: spread over seeds."),
+        (
+            "Accuracy against layers.",
+            layers,
+            "Line: depth 1. Circle: depth 1; square: 2; triangle: 3; diamond: 6. Bars: spread over seeds.",
+        ),
         ("Learning curves.", curves, findings.course(experiment)),
     )
     yield Grid("figures", tuple(Figure((svg,), title, text) for title, svg, text in drawings if svg))
@@ -165,7 +169,11 @@ def _classes(experiment: Experiment) -> Iterator[Block]:
             title = f"{place}: {classes[k]}, {top1[k]:.1f} %."
             samples.append(Samples(tuple(images), title, _mistaken(classes, confusion[k], k)))
     runs = len(network.tested)
-    among = "" if runs == 1 else f", the {'middle' if runs % 2 else 'lower middle'} one of {runs} runs"
+    among = (
+        ""
+        if runs == 1
+        else f", the {'middle' if runs % 2 else 'lower' if runs == 2 else 'lower middle'} one of {runs} runs"
+    )
     yield Heading(3, f"Class by class: {network.label}, {experiment.name}, seed {run.line['seed']}{among}")
     if len(bars.panels) == 1:
         yield Grid("samples", (bars, *samples))

@@ -1,4 +1,4 @@
-"""Networks as points of latency and accuracy, and which of them are worth choosing: the Pareto frontier, and budgets.
+"""Networks as points of latency and accuracy, and which of them are worth choosing: the Pareto frontier.
 
 A point is a network trained from scratch under one recipe, with its test accuracy and its latency for one image. One
 that answers no later than another, is no less accurate and is better in one of the two dominates it; what nothing
@@ -16,8 +16,6 @@ from para_former.reports.findings import median_ms
 KINDS = ("parallel", "serial")
 BUILD = {"stem": "{} stem", "pool": "{} read-out", "heads": "{} heads", "width": "width {}", "merge": "merge {}"}
 """settings of a network that its name leaves open"""
-STEPS = (1, 2, 5)
-"""budgets are these times a power of ten, milliseconds"""
 
 
 @dataclass(frozen=True)
@@ -66,22 +64,3 @@ def points(found: Sequence[Experiment]) -> list[Point]:
 def frontier(members: Sequence[Point]) -> list[Point]:
     """The points that no other dominates, the fastest first."""
     return [each for each in members if not any(other.dominates(each) for other in members)]
-
-
-def within(members: Sequence[Point], budget: float, kind: str) -> Point | None:
-    """The most accurate point of a kind that answers within `budget` milliseconds; among equals the fastest."""
-    fitting = [each for each in members if each.kind == kind and each.ms <= budget]
-    return max(fitting, key=lambda each: (each.top1, -each.ms), default=None)
-
-
-def budgets(members: Sequence[Point]) -> dict[float, dict[str, Point | None]]:
-    """Round milliseconds, 1, 2, 5, 10, ..., at which the best of a kind changes: with the best of each kind there."""
-    fastest, slowest = members[0].ms, members[-1].ms
-    steps = [step * 10.0**power for power in range(-4, 7) for step in STEPS]
-    last = next(step for step in steps if step >= slowest)
-    found: dict[float, dict[str, Point | None]] = {}
-    for step in steps:
-        best = {kind: within(members, step, kind) for kind in KINDS}
-        if fastest <= step <= last and best not in found.values():
-            found[step] = best
-    return found

@@ -8,7 +8,7 @@ import io
 import re
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
@@ -105,7 +105,7 @@ def class_accuracy(
         return draw
 
     parts = [ranked[start : start + size] for start in range(0, len(ranked), size)]
-    margins = {"left": 1.5, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
+    margins = {"left": 1.75, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
     return [
         svg(f"Accuracy of each class {number}, {_name(experiment)}", panel(part), 0.19 * len(part) + 0.35, **margins)
         for number, part in enumerate(parts, start=1)
@@ -202,6 +202,16 @@ def label_ends(axes, ends: Sequence[tuple[Number, Number, str, str]]) -> None:
         axes.plot([x, edge - 8, edge], [y, y, place], transform=None, **line)
         axes.annotate(name, (edge, place), (3, 0), xycoords="figure points", textcoords="offset points", va="center",
                       color=colour, annotation_clip=False)  # fmt: skip
+
+
+def legend(axes, hues: Mapping[str, str], marks: Mapping[str, str] | None = None) -> None:
+    """Names in their colours, each behind its mark, in one row above the axes, from the left edge of the drawing."""
+    x = -axes.get_position().x0 * axes.figure.get_figwidth() * 72 + 4
+    for name, hue in hues.items():
+        text = f"{(marks or {}).get(name, '●')} {name}"
+        axes.annotate(text, (0, 1), (x, 24), xycoords="axes fraction", textcoords="offset points", color=hue,
+                      fontsize=FONT - 1, annotation_clip=False)  # fmt: skip
+        x += 0.54 * FONT * len(name) + 26
 
 
 def logarithmic(axes, which: str, subs: Sequence[Number] = (1, 2, 5)) -> None:

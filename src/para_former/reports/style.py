@@ -7,11 +7,11 @@ a dark one; markers repeat them.
 
 COLOURS = {  # name: (on white, on dark)
     "depth-1": ("#0067a8", "#5db7f0"),
-    "depth-2": ("#b86e00", "#f0a830"),
+    "depth-2": ("#a86400", "#f0a830"),
     "depth-3": ("#007d5e", "#2fc496"),
     "depth-6": ("#a23a86", "#e58cc8"),
     "depth-other": ("#b8460e", "#f2845c"),
-    "paper": ("#757b85", "#989fab"),
+    "paper": ("#6b717b", "#989fab"),
     "rule": ("#e1e3e8", "#343842"),
     "ink": ("#1d2129", "#e4e6eb"),
     "soft": ("#596070", "#a5acb9"),
@@ -73,6 +73,7 @@ tbody tr + tr > * { border-top: 1px solid var(--rule); }
   margin: 1.5rem 0; align-items: start; }
 figure { margin: 0; max-width: 30rem; break-inside: avoid; }
 figure:has(.panels) { max-width: none; }
+main > figure:not(.table) { margin: 1.25rem 0; }
 figcaption { font-size: .875rem; line-height: 1.5; color: var(--soft); max-width: 44rem; }
 figcaption b { color: var(--ink); font-weight: 600; }
 figure svg { display: block; width: 100%; height: auto; color: var(--ink); margin-bottom: .35rem; }
@@ -90,6 +91,7 @@ figure svg { display: block; width: 100%; height: auto; color: var(--ink); margi
   h1 { font-size: 1.5rem; }
   h2 { font-size: 1.25rem; margin-top: 3rem; }
   th, td { padding: .4rem .6rem; }
+  .long { min-width: 8rem; }
 }
 @media print {
   @page { size: A4; margin: 16mm 14mm; }

@@ -95,26 +95,43 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
 
 def latency_table(latencies: Sequence[Record], places: dict[str, int]) -> Table:
     """Every latency record: both medians with quartiles, their ratio, and the conditions."""
-    texts = ("Network", "Data set", "Device")
-    numbers = ("Batch", "Tokens", "Width", "This network, ms", "Serial, ms", "Speed-up", "Relative error", "Place")
+    texts = ("Network", "Data set", "Device", "Stem")
+    numbers = (
+        "Heads",
+        "Batch",
+        "Tokens",
+        "Width",
+        "This network, ms",
+        "Serial, ms",
+        "Speed-up",
+        "Relative error",
+        "Place",
+    )
 
     def row(each: Record) -> tuple[Cell, ...]:
         return (
             Cell(network_label(each["model"], each["depth"], each["layers"])),
             Cell(title(each["dataset"])),
             Cell(device(each)),
-            *(Cell(str(each[name])) for name in ("batch", "tokens", "width")),
+            *(Cell(str(each.get(name) or "–")) for name in ("stem", "heads", "batch", "tokens", "width")),
             quartiles(each["ours_ms"], milliseconds),
             quartiles(each["peer_ms"], milliseconds),
             quartiles(each["ratio"], ratio),
             Cell(f"{each['relative_error']:.0e}"),
             Cell(str(places[_place(each)])),
-            Cell(each["peer"]),
         )
 
     ordered = sorted(latencies, key=lambda each: (each["dataset"], conditions(each), each["layers"], each["depth"]))
-    caption = "Every latency record: median, below it the quartiles. Speed-up is the time of the serial peer over ours."
-    return Table(caption, (*texts, *numbers, "Serial peer"), frozenset(numbers), tuple(row(each) for each in ordered))
+    caption = (
+        "Every latency record: median, below it the quartiles. Speed-up is the time of the serial peer, "
+        f"{_peers(latencies)}, over ours. A dash: the record does not say."
+    )
+    return Table(caption, (*texts, *numbers), frozenset(numbers), tuple(row(each) for each in ordered))
+
+
+def _peers(latencies: Iterable[Record]) -> str:
+    """The serial networks that these were timed beside, each of as many layers as ours."""
+    return " or ".join(sorted({each["peer"].replace(f", {each['layers']} layers", "") for each in latencies}))
 
 
 def title(dataset: str) -> str:
@@ -238,9 +255,8 @@ def _accuracy_caption(experiment: Experiment) -> str:
     text = f"Test accuracy after the last of {experiment.epochs} epochs: mean ± sample standard deviation over seeds."
     timed = [network.latency for network in experiment.networks if network.latency]
     if timed:
-        peers = sorted({each["peer"].replace(f", {each['layers']} layers", "") for each in timed})
         text += (
             f" Latency: median, batch {timed[0]['batch']}, {device(timed[0])}. Serial is a network of as many layers "
-            f"in series ({' or '.join(peers)}), timed in turns with ours; Speed-up is the median of its time over ours."
+            f"in series ({_peers(timed)}), timed in turns with ours; Speed-up is the median of its time over ours."
         )
     return text

@@ -45,8 +45,9 @@ READING = {
     "the branch; it moves by the share of its squared size that is not its mean over images. The paper counts 1 at "
     "depth 1 and 6 at depth 2; its rule, worked out, gives 3m from there on. A bias theta of module 2 or deeper is no "
     "plain number: it holds the sigmas of the modules before it, that is, the network of smaller depth.",
-    "similarity": "Similarity: cosine of what moves. A: attention weights; AUC: how surely a pair of one class is told "
-    "from a pair of two by it; grey: 95 % of what shuffled labels give. Twin: the same image, shifted or mirrored.",
+    "similarity": "Similarity: cosine of what moves. A: attention weights; AUC: the probability that a pair of one "
+    "class is more similar than a pair of two; grey: 95 % of what shuffled labels give. Twin: the same image, shifted "
+    "or mirrored; noise: an image against random pixels.",
     "branches": "Both axes are logarithmic.",
 }
 DRAWINGS = {
@@ -117,7 +118,8 @@ def freedom_table(record: Record, measured: Sequence[Experiment]) -> Table:
     caption = (
         "Freedom: slots that the input affects and that combine several parameters, the definition that gives the "
         "paper's 1 and 6. Affected: without the second condition. With norms: the modules as they are built. Freedom "
-        "goes with depth alone, so accuracy that grows with one grows with the other; the table cannot tell them apart."
+        "goes with depth alone, so accuracy that grows with one grows with the other; the table cannot tell them "
+        "apart. A dash: 24 is no multiple of m, or the paper has no such network."
     )
     return Table(caption, tuple(columns), frozenset(columns), tuple(rows))
 
@@ -140,7 +142,7 @@ def _accuracy(experiment: Experiment, depth: int) -> Cell:
     for network in experiment.measured:
         if (network.depth, network.layers) == (depth, 24):
             return accuracy(network)
-    return not_measured()
+    return Cell("–") if 24 % depth else not_measured()
 
 
 def _of(record: Record) -> str:

@@ -5,13 +5,25 @@ from collections.abc import Callable, Sequence
 
 from para_former.records import Record
 from para_former.reports.experiments import network_label
-from para_former.reports.plots import FONT, label_ends, svg
+from para_former.reports.plots import label_ends, legend, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import title
 
 HUES = [COLOURS[name][0] for name in ("depth-1", "depth-2", "depth-3", "depth-6", "depth-other")]
 INK, SOFT, GREY = (COLOURS[name][0] for name in ("ink", "soft", "paper"))
 SLOTS = {"alpha": HUES[0], "W": HUES[1], "theta": HUES[2], "A": HUES[3]}
+MARKS = {
+    "alpha": "o",
+    "W": "s",
+    "theta": "^",
+    "A": "D",
+    "twin": "o",
+    "same class": "s",
+    "other class": "^",
+    "noise": "D",
+}
+SHAPES = {name: {"o": "●", "s": "■", "^": "▲", "D": "◆"}[mark] for name, mark in MARKS.items()}
+"""the same marks as letters, for a legend"""
 DASHES = (0, (4, 3))
 PAIRS = ("twin", "same class", "other class", "noise")
 
@@ -67,7 +79,7 @@ def parts(record: Record) -> list[str]:
         axes.set_yticks(range(len(rows)), [part["part"] for part in rows])
         axes.axvline(1, color=GREY, linestyle=DASHES, linewidth=1)
         axes.grid(axis="y", visible=False)
-        _legend(axes, ("of logits", "of differences between images"), HUES)
+        legend(axes, dict(zip(("of logits", "of differences between images"), HUES, strict=False)))
         axes.set_xlabel("size, the whole being 1")
 
     return [svg(f"Parts of the logits, {name_of(record)}", draw, 0.42 * len(rows) + 1.1, left=1.75, right=0.2, top=0.6)]
@@ -82,7 +94,7 @@ def freedom(records: Sequence[Record]) -> list[str]:
         axes.plot(depths, [row["slots"] for row in counts], color=GREY, linestyle=DASHES, linewidth=1)
         axes.plot(depths, [row["affected_with_norms"] for row in counts], color=HUES[1], linewidth=1.4, marker=".")
         axes.plot(depths, [row["freedom"] for row in counts], color=HUES[0], linewidth=1.6, marker="o", markersize=4)
-        _legend(axes, ("freedom (the paper's)", "affected, with norms", "all slots"), [HUES[0], HUES[1], GREY])
+        legend(axes, {"freedom (the paper's)": HUES[0], "affected, with norms": HUES[1], "all slots": GREY})
         axes.set_xticks(depths)
         axes.set_xlabel("depth m")
         axes.set_title("slots of one branch")
@@ -96,8 +108,8 @@ def _moving(record: Record) -> str:
         for name in names:
             slots = [slot for slot in record["slots"] if slot["slot"] == name]
             modules, shares = [slot["module"] for slot in slots], [100 * slot["moving"] for slot in slots]
-            axes.plot(modules, shares, color=SLOTS[name], linewidth=1.4, marker="o", markersize=5)
-        _legend(axes, names, [SLOTS[name] for name in names])
+            axes.plot(modules, shares, color=SLOTS[name], linewidth=1.4, marker=MARKS[name], markersize=5)
+        legend(axes, {name: SLOTS[name] for name in names}, SHAPES)
         axes.set_xticks(range(1, record["depth"] + 1))
         axes.set_ylim(-3, 103)
         axes.set_xlabel("module of the branch")
@@ -121,9 +133,10 @@ def similarity(record: Record) -> list[str]:
         axes.axhline(pixels["auc"], color=INK, linewidth=1)
         for name in names:
             hue = SLOTS[name]
-            axes.plot(*course_of(name, slots), color=hue, linewidth=1.6, marker="o", markersize=4)
-            axes.plot(*course_of(name, record["untrained"]), color=hue, linestyle=DASHES, linewidth=1, marker=".")
-        _legend(axes, (*names, "pixels", "chance"), [*(SLOTS[name] for name in names), INK, GREY])
+            look = {"color": hue, "marker": MARKS[name], "markersize": 4}
+            axes.plot(*course_of(name, slots), linewidth=1.6, **look)
+            axes.plot(*course_of(name, record["untrained"]), linestyle=DASHES, linewidth=1, **look)
+        legend(axes, {**{name: SLOTS[name] for name in names}, "pixels": INK, "chance": GREY}, SHAPES)
         axes.set_ylim(0.45, 1)
         axes.set_xticks(sorted({slot["module"] for slot in slots if slot["module"]}))
         axes.set_xlabel("module of the branch; dashed: untrained")
@@ -135,18 +148,19 @@ def similarity(record: Record) -> list[str]:
             for row, slot in enumerate(reversed(shown)):
                 low, middle, high = slot["pairs"][kind]
                 axes.plot([low, high], [row + offset] * 2, color=hue, linewidth=1.2, alpha=0.6)
-                axes.plot(middle, row + offset, "o", color=hue, markersize=4)
+                axes.plot(middle, row + offset, MARKS[kind], color=hue, markersize=4)
         axes.set_yticks(range(len(shown)), [_slot_label(slot) for slot in reversed(shown)])
         axes.axvline(0, color=GREY, linewidth=1)
-        _legend(axes, PAIRS, HUES)
+        legend(axes, dict(zip(PAIRS, HUES, strict=False)), SHAPES)
         axes.set_xlabel("similarity: median and quartiles over pairs")
 
     def against_pixels(axes) -> None:
         last = [slot for slot in slots if slot["module"] == record["depth"]]
         axes.plot([-0.5, 1], [-0.5, 1], color=GREY, linestyle=DASHES, linewidth=1)
         for slot in last:
-            axes.plot(*zip(*slot["course"], strict=True), color=SLOTS[slot["slot"]], linewidth=1.6, marker=".")
-        _legend(axes, [slot["slot"] for slot in last], [SLOTS[slot["slot"]] for slot in last])
+            look = {"color": SLOTS[slot["slot"]], "marker": MARKS[slot["slot"]], "markersize": 4}
+            axes.plot(*zip(*slot["course"], strict=True), linewidth=1.6, **look)
+        legend(axes, {slot["slot"]: SLOTS[slot["slot"]] for slot in last}, SHAPES)
         axes.set_xlabel("similarity of pixels, pairs in bins of equal count")
         axes.set_title("similarity of the last module's slots")
 
@@ -164,12 +178,13 @@ def branches(record: Record) -> list[str]:
     counts = range(1, record["branches"] + 1)
 
     def draw(axes) -> None:
-        for name, hue in (("given", HUES[0]), ("greedy", HUES[1])):
+        hues = dict(zip(("order given", "greedy order"), HUES, strict=False))
+        for name, hue in zip(("given", "greedy"), hues.values(), strict=True):
             losses = [loss for _, loss in record[f"order_{name}"]]
             axes.plot(counts, losses, color=hue, linewidth=1.6, marker="o", markersize=4)
         axes.set_yscale("log")
         axes.set_xscale("log", base=2)
-        _legend(axes, ("order given", "greedy order"), HUES)
+        legend(axes, hues)
         ticks = [2**k for k in range(record["branches"].bit_length()) if 2**k < record["branches"]]
         axes.set_xticks([*ticks, record["branches"]], [*map(str, ticks), str(record["branches"])])
         axes.minorticks_off()
@@ -189,12 +204,3 @@ def _slot_label(slot: Record) -> str:
 def name_of(record: Record) -> str:
     """The network and its data set, which tell records apart."""
     return f"{network_label(record['model'], record['depth'], record['layers'])}, {title(record['dataset'])}"
-
-
-def _legend(axes, names: Sequence[str], hues: Sequence[str]) -> None:
-    """Names in their colours, in one row above the axes, from the left edge of the drawing."""
-    x = -axes.get_position().x0 * axes.figure.get_figwidth() * 72 + 4
-    for name, hue in zip(names, hues, strict=False):
-        axes.annotate(f"● {name}", (0, 1), (x, 24), xycoords="axes fraction", textcoords="offset points", color=hue,
-                      fontsize=FONT - 1, annotation_clip=False)  # fmt: skip
-        x += 0.54 * FONT * len(name) + 26
