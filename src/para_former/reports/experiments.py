@@ -94,6 +94,10 @@ class Experiment:
         return ", ".join(filter(None, [f"recipe {self.recipe}", f"{self.epochs} epochs", self.start, self.variant]))
 
     @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(run for network in self.networks for run in network.runs)
+
+    @property
     def measured(self) -> tuple[Network, ...]:
         """The networks with a test accuracy."""
         return tuple(network for network in self.networks if network.tested)

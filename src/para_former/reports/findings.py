@@ -74,13 +74,12 @@ def median_ms(network: Network) -> float:
 
 def training(experiment: Experiment) -> str:
     """What the table took to train, by place: the seconds of all epochs, those of unfinished runs among them."""
-    runs = [run for network in experiment.networks for run in network.runs]
     seconds: dict[str, float] = {}
-    for line, epochs in (piece for run in runs for piece in run.pieces):
+    for line, epochs in (piece for run in experiment.runs for piece in run.pieces):
         place = hardware(line)
         seconds[place] = seconds.get(place, 0.0) + sum(epoch["seconds"] for epoch in epochs)
     times = " and ".join(f"{duration(seconds[place])} on {place}" for place in sorted(seconds))
-    counts = f"{_number(len(experiment.networks), 'network')}, {_number(len(runs), 'run')}"
+    counts = f"{_number(len(experiment.networks), 'network')}, {_number(len(experiment.runs), 'run')}"
     return f"Training: {counts}, {times}, validation not counted."
 
 

@@ -26,8 +26,7 @@ SETTINGS = {
 
 def settings(experiment: Experiment) -> dict[str, str]:
     """The open settings of a variant, by column."""
-    run = next(run for network in experiment.networks for run in network.runs)
-    return {column: f"{json.loads(run.settings.get(name, 'null'))}" for column, name in SETTINGS.items()}
+    return {column: f"{json.loads(experiment.runs[0].settings.get(name, 'null'))}" for column, name in SETTINGS.items()}
 
 
 def wording(experiment: Experiment) -> str:

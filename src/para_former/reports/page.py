@@ -200,8 +200,12 @@ def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
             "of a table share all settings but the seed."
         )
         ordered = experiments(runs, [], aside=SIZE)
-        yield Points(tuple(_settings(experiment) for experiment in ordered if not experiment.recipe.endswith(STUDIES)))
-        runs = [run for experiment in ordered for network in experiment.networks for run in network.runs]
+        told = [experiment for experiment in ordered if not experiment.recipe.endswith(STUDIES)]
+        everywhere = _shared([run for experiment in told for run in experiment.runs]) if len(told) > 1 else {}
+        if everywhere:
+            yield Paragraph(f"Settings of all runs: {_words(everywhere)}.")
+        yield Points(tuple(_settings(experiment, everywhere) for experiment in told))
+        runs = [run for experiment in ordered for run in experiment.runs]
     yield tables.place_table(places)
     if runs:
         yield tables.run_table(runs, places)
@@ -209,14 +213,22 @@ def _conditions(runs: list[Run], others: list[Record]) -> Iterator[Block]:
         yield tables.latency_table(latencies, places)
 
 
-def _settings(experiment: Experiment) -> str:
-    """The settings and splits that the runs of an experiment share."""
-    runs = [run for network in experiment.networks for run in network.runs]
-    first, *others = [run.settings for run in runs]
-    shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
-    settings = ", ".join(f"{key} {value}" for key, value in shared.items()).replace('"', "")
-    sizes = " or ".join(sorted({tables.split_sizes(run) for run in runs}, key=lambda text: (len(text), text)))
+def _settings(experiment: Experiment, elsewhere: Mapping[str, str]) -> str:
+    """The splits and the settings that the runs of an experiment share, but those that all runs share."""
+    shared = {key: value for key, value in _shared(experiment.runs).items() if key not in elsewhere}
+    sizes = " or ".join(
+        sorted({tables.split_sizes(run) for run in experiment.runs}, key=lambda text: (len(text), text))
+    )
     return (
         f"{tables.title(experiment.dataset)}, {experiment.name}: {sizes} images to train, validate and test; "
-        f"settings of all runs: {settings or 'none in common'}."
+        f"{_words(shared)}."
     )
+
+
+def _shared(runs: Sequence[Run]) -> dict[str, str]:
+    first, *others = [run.settings for run in runs]
+    return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
+
+
+def _words(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items()).replace('"', "") or "none in common"
