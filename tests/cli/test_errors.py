@@ -148,6 +148,10 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
     "broken configuration": ("evaluate broken", ["broken/config.json: "]),
     "binary configuration": ("evaluate binary", ["binary/config.json: "]),
     "text named .jpg": ("predict trained text.jpg", ["text.jpg: expected an image, found"]),
+    "several that are no images": (
+        "predict trained text.jpg nowhere.png",
+        ["text.jpg: expected an image, found", "nowhere.png: ", "; "],
+    ),
     "missing image": ("predict trained nowhere.png", ["nowhere.png: ", "expected an image"]),
     "folder as image": ("predict trained empty", ["empty", "expected", "image"]),
     "no image": ("predict trained", ["image", "expected", "none"]),

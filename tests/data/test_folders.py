@@ -93,6 +93,15 @@ def test_division_of_any_classes(sizes):
         assert [own for _, own in test].count(label) == max(1, round(0.2 * size))
 
 
+def test_validation_leaves_every_class_a_picture_to_train_on(tmp_path):
+    fill(tmp_path / "zoo", ["common"], count=30)
+    data = load_dataset(f"folder:{fill(tmp_path / 'zoo', [f'rare {n}' for n in range(30)], count=2)}", image_size=4)
+    assert (len(data.train), len(data.validation)) == (51, 3)
+    assert set(data.train.labels) == set(range(31))
+    with pytest.raises(InputError, match="validation fraction 0.9: .* 1 of each of 31 classes to train on"):
+        load_dataset(f"folder:{tmp_path / 'zoo'}", image_size=4, validation_fraction=0.9)
+
+
 def test_usual_size_path_with_tilde_and_cache_name(whole, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert get_spec("folder:~/zoo").image_size == 224

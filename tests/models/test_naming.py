@@ -58,6 +58,18 @@ def test_timm_builds_with_its_own_arguments(name):
     assert model.config.pool == "mean" and model.default_cfg["input_size"] == (3, 32, 32)
 
 
+def test_a_network_of_another_size_is_exported_and_built_by_timm_at_that_size(tmp_path):
+    name, size = NAMES[0], (3, 64, 64)
+    model = timm.create_model(name, num_classes=7, img_size=64)
+    timm.models.save_for_hf(model, tmp_path, model_args={"img_size": 64})
+    exported = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
+    overlaid = timm.create_model(name, pretrained_cfg_overlay={"input_size": size})
+    for each in (exported, overlaid):
+        assert timm.data.resolve_model_data_config(each)["input_size"] == size
+        assert each(torch.zeros(1, *size)).shape[0] == 1
+    assert timm.create_model(name).config == pf.create_model(name, num_classes=1000).config
+
+
 def test_timm_refuses_arguments_that_mean_nothing():
     with pytest.raises(TypeError, match="not_an_argument"):
         timm.create_model("para_former_1_6", not_an_argument=1)

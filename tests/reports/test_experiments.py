@@ -60,6 +60,15 @@ def test_data_sets_recipes_and_epochs_are_kept_apart():
     assert keys == [("cifar10", "basic", 3), ("cifar10", "basic", 5), ("cifar10", "paper", 3), ("digits", "basic", 3)]
 
 
+def test_runs_on_a_folder_that_has_changed_since_are_no_seeds_of_one_another():
+    records = {}
+    for seed, pictures in enumerate((42, 106, 106)):
+        records[str(seed)] = helpers.training(1, 6, 60.0 + seed, seed=seed, dataset="folder:zoo")
+        records[str(seed)][0]["spec"] = records[str(seed)][0]["spec"] | {"counts": {"train": pictures, "test": 27}}
+    found = {each.variant: network(each, "Para-F-1-6").seeds for each in grouped(records)}
+    assert found == {"pictures {test: 27, train: 106}": 2, "pictures {test: 27, train: 42}": 1}
+
+
 def test_where_a_model_ran_under_several_settings_each_is_an_experiment():
     records = {
         "a": helpers.training(1, 6, 60.0, lr=0.1, residual="normed"),

@@ -22,6 +22,8 @@ from para_former.training.device import pick_device
 from para_former.training.run import run_line
 
 SHOWN = 5
+NAMED = 5
+"""pictures that cannot be read, told in one line"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,15 @@ def run(arguments: list[str], console: Console) -> list[Record]:
     paths = list(_files(options.images))
     if not paths:
         raise InputError("expected at least one image, found none")
-    pictures = [read_picture(path, spec) for path in paths]  # all of them first: a bad one is told before any result
+    pictures, refused = [], []
+    for path in paths:  # all of them first: bad ones are told before any result
+        try:
+            pictures.append(read_picture(path, spec))
+        except InputError as error:
+            refused.append(str(error))
+    if refused:
+        more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+        raise InputError("; ".join(refused[:NAMED]) + more)
     results = [
         {"image": str(path), "predictions": _predict(model, picture, spec, device)}
         for path, picture in zip(paths, pictures, strict=True)

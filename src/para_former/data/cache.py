@@ -88,10 +88,11 @@ def load_dataset(
     ``data_root`` is where the files lie (see ``locate``); the cache lies below ``cache_dir``, else
     ``$PARA_FORMER_CACHE``, else ``~/.cache/para_former``, and is rebuilt when it is damaged or the files changed.
     The validation rows are the first round(validation_fraction * N) of a permutation of the N train rows seeded by
-    ``split_seed``. ``image_size`` is what the network sees, the data set's usual size when left out: pictures of
-    varying size are cached at that size, all others as they are, since batches are scaled on their device.
-    With ``skip_corrupt`` pictures that cannot be read are left out and named in ``skipped``. ``train_images`` keeps so
-    many images of train, chosen from what validation has left (``subset.py``); validation and test stay as they are.
+    ``split_seed``, which passes over the last image of each class, so that train has every class. ``image_size`` is
+    what the network sees, the data set's usual size when left out: pictures of varying size are cached at that size,
+    all others as they are, since batches are scaled on their device. With ``skip_corrupt`` pictures that cannot be read
+    are left out and named in ``skipped``. ``train_images`` keeps so many images of train, chosen from what validation
+    has left (``subset.py``); validation and test stay as they are.
     ``InputError``: unknown name, missing or broken files, a fraction that leaves train or validation empty, more images
     than train has, a cache folder that cannot be written.
     """
@@ -102,7 +103,7 @@ def load_dataset(
     fingerprint = _fingerprint(place, files, spec.stored_size, skip_corrupt)
     decoded = _cached(spec, fingerprint, data_root, cache_dir, skip_corrupt)
     train, test = (decoded[split] for split in OFFICIAL_SPLITS)
-    validation_rows, train_rows = _divide(len(train.labels), validation_fraction, split_seed)
+    validation_rows, train_rows = _divide(train.labels, validation_fraction, split_seed)
     division = validation_rows
     if train_images is not None:
         train_rows = train_rows[balanced_rows(train.labels[train_rows], train_images)]
@@ -129,13 +130,17 @@ def _split_hash(division: np.ndarray, files: Files) -> str:
     return digest.hexdigest()[:16]
 
 
-def _divide(total: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted (validation, train) rows of ``total``."""
+def _divide(labels: Labels, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted (validation, train) rows: the first of a permutation, but for the last image of each class in it."""
+    total = len(labels)
     count = max(1, round(fraction * total)) if 0 < fraction < 1 else 0
-    if not 0 < count < total:
-        raise InputError(f"validation fraction {fraction}: expected between 0 and 1, at least 1 of {total} images each")
     order = np.random.RandomState(seed).permutation(total)  # RandomState, since numpy promises never to change it
-    return np.sort(order[:count]), np.sort(order[count:])
+    last = total - 1 - np.unique(labels[order][::-1], return_index=True)[1]
+    if not 0 < count <= total - len(last):
+        rest = f"at least 1 of {total} images for it, and 1 of each of {len(last)} classes to train on"
+        raise InputError(f"validation fraction {fraction}: expected between 0 and 1, {rest}")
+    validation = np.sort(np.delete(order, last)[:count])
+    return validation, np.setdiff1d(order, validation)
 
 
 def _cached(

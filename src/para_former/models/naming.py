@@ -67,9 +67,10 @@ def _from_timm_arguments(
     pools = {"token": "cls", "avg": "mean"}
     if global_pool not in pools:
         raise InputError(f"global_pool: expected one of {', '.join(pools)}, found {global_pool!r}")
+    square = not isinstance(img_size, int) and len(set(img_size)) == 1
     return create_model(
         name,
-        image_size=img_size,
+        image_size=img_size[0] if square else img_size,
         patch_size=patch_size,
         in_channels=in_chans,
         num_classes=num_classes,
@@ -95,6 +96,7 @@ def _register_with_timm(name: str) -> None:
         "url": "",
         "num_classes": 1000,
         "input_size": (3, 32, 32),
+        "fixed_input_size": True,  # so timm builds at the size that its data config and an exported network say
         "pool_size": None,
         "crop_pct": 1.0,
         "interpolation": "bicubic",

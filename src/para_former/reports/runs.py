@@ -75,6 +75,8 @@ class Run:
     def settings(self) -> dict[str, str]:
         """How the network is built and trained, each value as JSON text; null means left out, as in older records."""
         fields = {**EARLIER, **self.line["config"], **self.line["model_config"]}
+        if self.line["dataset"].startswith("folder:"):  # its pictures come and go
+            fields["pictures"] = self.line["spec"].get("counts")
         names = sorted(name for name in fields.keys() - NAMED if fields[name] is not None)
         return {name: json.dumps(fields[name], sort_keys=True) for name in names}
 

@@ -93,8 +93,8 @@ def check_settings(config: TrainConfig) -> None:
 
 def _expect_no_network(folder: Path) -> None:
     """One without a record is not ours to replace: `pf.save` and others leave such files."""
-    if found := next((name for name in (WEIGHTS_FILE, CONFIG_FILE) if (folder / name).exists()), None):
-        found = f"{found} without {RECORD_FILE}; move it away or choose another --output"
+    if found := " and ".join(name for name in (WEIGHTS_FILE, CONFIG_FILE) if (folder / name).exists()):
+        found = f"{found} without {RECORD_FILE}; move that away or choose another --output"
         raise InputError(f"{folder}: expected no network where a run begins, found {found}")
 
 
