@@ -17,13 +17,13 @@ from para_former.data import (
     batches,
     crop_flip,
     evaluation_batches,
-    mixup,
     network_input,
     normalize,
     training_batches,
     uniform,
 )
 from para_former.data.inputs import resize
+from para_former.data.mixing import mix
 from para_former.errors import InputError
 
 # As large as the images here, so that nothing is scaled, and with a class for each of them.
@@ -200,7 +200,7 @@ def test_mixed_images_are_those_of_the_mixing_function():
     ((plain, labels),) = training_batches(split, SPEC, batch_size=COUNT, seed=3, epoch=4, augment=PLAIN)
     uniforms = uniform(3, 4, split.indices[labels], 19)[:, 15:]
     for result, expected in zip(
-        (images, targets), mixup(plain, F.one_hot(labels, COUNT).float(), uniforms, 0.8), strict=True
+        (images, targets), mix(plain, F.one_hot(labels, COUNT).float(), uniforms, 0.8, 0.0), strict=True
     ):
         equal(result, expected)
 

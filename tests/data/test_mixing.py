@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import CutMix, MixUp
 
-from para_former.data import cutmix, mixup, uniform
+from para_former.data import uniform
 from para_former.data.mixing import mix
 from para_former.data.random_numbers import beta
 
@@ -23,6 +23,14 @@ def batch(count, classes=5, height=9, width=6):
 
 def numbers(count, seed):
     return uniform(seed, 0, torch.arange(count), 4)
+
+
+def mixup(images, targets, uniforms, alpha):
+    return mix(images, targets, uniforms, mixup_alpha=alpha, cutmix_alpha=0.0)
+
+
+def cutmix(images, targets, uniforms, alpha):
+    return mix(images, targets, uniforms, mixup_alpha=0.0, cutmix_alpha=alpha)
 
 
 @given(count=BATCH, alpha=ALPHA, seed=st.integers(0, 1000), which=st.sampled_from([mixup, cutmix]))

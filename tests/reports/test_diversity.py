@@ -3,7 +3,7 @@
 import pytest
 
 from para_former.errors import InputError
-from para_former.reports.diversity import between_data_sets, diversity_sentences
+from para_former.reports.diversity import diversity_sentences
 from para_former.reports.page import build_markdown, build_page
 from para_former.reports.theory import collect_theory
 
@@ -86,13 +86,6 @@ def test_to_blame_is_what_counts_with_the_other_held_fixed(partial, blamed):
 def test_classes_left_out_and_the_number_of_images_are_told():
     text = " ".join(diversity_sentences({**study(), "left_out": ["rose", "lily"]}))
     assert "rose, lily" in text and "Classes have 7 to 10 training images" in text
-
-
-def test_pets_and_flowers_are_compared_where_there_are_both():
-    pets, flowers = study(dataset="pets", scale=2.0), study()
-    assert between_data_sets([pets]) == between_data_sets([flowers]) == ""
-    assert between_data_sets([pets, flowers]).count("as it says") == 2
-    assert between_data_sets([study(dataset="pets"), study(scale=3.0)]).count("against what it says") == 2
 
 
 def test_the_most_accurate_run_of_a_data_set_is_drawn_and_all_stand_in_the_table():

@@ -1,5 +1,6 @@
 """A Para-Former's branches as others run them, around timm's embedding, norm and head. Same weights, same function."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -12,15 +13,12 @@ from para_former.models import ModelConfig
 Tokens = Float[Tensor, "batch tokens width"]
 
 
-def looped(vit: VisionTransformer, config: ModelConfig) -> VisionTransformer:
-    """The n blocks of a serial ViT as n/m branches in a Python loop."""
-    vit.blocks = Loop(_branches(vit, config))
-    return vit
-
-
-def vmapped(vit: VisionTransformer, config: ModelConfig) -> VisionTransformer:
-    """The n blocks of a serial ViT as n/m branches under torch.vmap, their weights stacked."""
-    vit.blocks = Vmap(_branches(vit, config))
+def with_branches(
+    vit: VisionTransformer, config: ModelConfig, way: Callable[[list[nn.Module]], nn.Module]
+) -> VisionTransformer:
+    """The n blocks of a serial ViT as n/m branches in a `Loop` or `Vmap`: blocks j*m to j*m + m - 1 make branch j."""
+    blocks, depth = list(vit.blocks), config.depth
+    vit.blocks = way([nn.Sequential(*blocks[start : start + depth]) for start in range(0, config.layers, depth)])
     return vit
 
 
@@ -48,9 +46,3 @@ class Vmap(nn.Module):
             return torch.func.functional_call(self.branch, weights, (x,))
 
         return torch.vmap(run)(self.weights).sum(0)
-
-
-def _branches(vit: VisionTransformer, config: ModelConfig) -> list[nn.Module]:
-    """Blocks j*m to j*m + m - 1 make branch j."""
-    blocks, depth = list(vit.blocks), config.depth
-    return [nn.Sequential(*blocks[start : start + depth]) for start in range(0, config.layers, depth)]

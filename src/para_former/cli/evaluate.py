@@ -15,7 +15,7 @@ from para_former.models import load
 from para_former.records import Record, append_record, environment, expect_file
 from para_former.training.datasets import dataset_of
 from para_former.training.device import pick_device
-from para_former.training.loop import EVALUATION_BATCH
+from para_former.training.loop import images_at_once
 from para_former.training.run import EVALUATIONS_FILE, run_line
 
 
@@ -40,8 +40,7 @@ def run(arguments: list[str], console: Console) -> Record:
     model = load(options.run).float().to(device)
     dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
-    batch_size = min(EVALUATION_BATCH, line["config"].get("batch_size", EVALUATION_BATCH))
-    batches = evaluation_batches(split, dataset.spec, batch_size=batch_size)
+    batches = evaluation_batches(split, dataset.spec, batch_size=images_at_once(line["config"]["batch_size"]))
     figures = classify(model, batches, dataset.spec.num_classes)
     result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
     append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})

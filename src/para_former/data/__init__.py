@@ -8,7 +8,6 @@ from para_former.data.downloads import download
 from para_former.data.folders import is_picture
 from para_former.data.geometry import crop_flip, erase, resized_crop
 from para_former.data.inputs import network_input, normalize
-from para_former.data.mixing import cutmix, mixup
 from para_former.data.pictures import read_picture
 from para_former.data.rand_augment import randaugment
 from para_former.data.random_numbers import uniform
@@ -25,7 +24,6 @@ __all__ = [
     "Split",
     "color_jitter",
     "crop_flip",
-    "cutmix",
     "download",
     "erase",
     "evaluation_batches",
@@ -33,7 +31,6 @@ __all__ = [
     "is_picture",
     "load_dataset",
     "locate",
-    "mixup",
     "network_input",
     "normalize",
     "randaugment",

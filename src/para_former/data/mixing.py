@@ -16,45 +16,24 @@ Weights = Float32[Tensor, "batch 1 rows columns"]  # of an image against the one
 Shares = Float32[Tensor, "batch 1"]
 
 
-def mixup(
-    images: Images, targets: Targets, uniforms: Float[Tensor, "batch numbers"], alpha: float
-) -> tuple[Images, Targets]:
-    """share * image + (1 - share) * image before, targets likewise; share = the Beta(alpha, alpha) number of u_0.
-
-    The first image meets the last one.
-    """
-    return _mixed(images, targets, *_mixup_weights(uniforms, alpha))
-
-
-def cutmix(
-    images: Images, targets: Targets, uniforms: Float[Tensor, "batch numbers"], alpha: float
-) -> tuple[Images, Targets]:
-    """A box of the image before, in its place in the image; targets mixed by the areas that are seen.
-
-    The box has 1 - the Beta(alpha, alpha) number of u_0 as its share of the area, the image's ratio of sides and a
-    middle anywhere (row u_1, column u_2); it is cut off at the border, as in torchvision's CutMix. The first image
-    meets the last one.
-    """
-    return _mixed(images, targets, *_cutmix_weights(images, uniforms, alpha))
-
-
 def mix(
     images: Images, targets: Targets, uniforms: Float[Tensor, "batch 4"], mixup_alpha: float, cutmix_alpha: float
 ) -> tuple[Images, Targets]:
-    """Mixup or CutMix, whichever has an alpha above 0; with both, CutMix for the images whose u_3 < 1/2."""
+    """Mixup or CutMix, whichever has an alpha above 0; with both, CutMix for the images whose u_3 < 1/2.
+
+    Mixup: share * image + (1 - share) * image before, targets likewise; share = the Beta(alpha, alpha) number of u_0.
+    CutMix: a box of the image before, in its place in the image; targets mixed by the areas that are seen. The box has
+    1 - that number as its share of the area, the image's ratio of sides and a middle anywhere (row u_1, column u_2);
+    it is cut off at the border, as in torchvision's. The first image meets the last one.
+    """
     if not cutmix_alpha:
-        return mixup(images, targets, uniforms, mixup_alpha)
-    if not mixup_alpha:
-        return cutmix(images, targets, uniforms, cutmix_alpha)
-    cut_weights, cut_shares = _cutmix_weights(images, uniforms, cutmix_alpha)
-    weights, shares = _mixup_weights(uniforms, mixup_alpha)
-    cut = uniforms[:, 3, None] < 0.5
-    return _mixed(
-        images, targets, torch.where(cut[:, :, None, None], cut_weights, weights), torch.where(cut, cut_shares, shares)
-    )
-
-
-def _mixed(images: Images, targets: Targets, weights: Weights, shares: Shares) -> tuple[Images, Targets]:
+        weights, shares = _mixup_weights(uniforms, mixup_alpha)
+    elif not mixup_alpha:
+        weights, shares = _cutmix_weights(images, uniforms, cutmix_alpha)
+    else:
+        cut = uniforms[:, 3, None] < 0.5
+        pairs = zip(_cutmix_weights(images, uniforms, cutmix_alpha), _mixup_weights(uniforms, mixup_alpha), strict=True)
+        weights, shares = (torch.where(cut.view(-1, *[1] * (one.ndim - 1)), one, other) for one, other in pairs)
     return torch.lerp(images.roll(1, 0), images, weights), torch.lerp(targets.roll(1, 0), targets, shares)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from para_former.records import Record
+from para_former.reports.experiments import grouped
 from para_former.reports.fields import read
 
 SETTING = ("mode", "depth", "layers", "width", "image_size", "patch_size", "pool", "batch", "dtype")
@@ -122,21 +123,15 @@ class Suite:
         for key in (row, column):  # a network seen once and an input seen once make no table
             count = Counter(key(point) for point in kept)
             kept = [point for point in kept if count[key(point)] > 1]
-        rows: dict[tuple, list[Point]] = {}
-        for point in kept:
-            rows.setdefault(row(point), []).append(point)
-        return tuple(tuple(members) for members in rows.values())
+        return tuple(map(tuple, grouped(kept, row).values()))
 
     def series(self, axis: str, **fixed: object) -> tuple[Point, ...]:
         """The longest series of points that differ in `axis` alone and have the `fixed` setting; `()` for fewer than 2.
 
         Among equally long ones that of the class token, then of the narrowest and shortest network.
         """
-        found: dict[tuple, list[Point]] = {}
-        for point in self.inference:
-            if point.time(point.ours) and all(point.line[name] == value for name, value in fixed.items()):
-                key = tuple(point.line[name] for name in SETTING if name != axis)
-                found.setdefault(key, []).append(point)
+        fitting = [point for point in self.inference if point.time(point.ours) and fixed.items() <= point.line.items()]
+        found = grouped(fitting, lambda point: tuple(point.line[name] for name in SETTING if name != axis))
 
         def order(members: list[Point]) -> tuple:
             first = members[0].line

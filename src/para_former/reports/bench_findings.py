@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import Point, Suite, Summary, serial_peer
-from para_former.reports.tables import milliseconds, ratio
+from para_former.reports.tables import milliseconds, ratio, span
 
 NAMED = 3  # points named in one sentence
 
@@ -123,9 +123,9 @@ def _against(points: Sequence[Point], peer: str, choose: Callable[[Point], str |
     pairs.sort(key=lambda pair: (pair[0]["median"], pair[1].setting))
     if not pairs:
         return ""
-    faster = [measured for measured, _ in pairs if measured["q1"] > 1]
+    faster = [measured["median"] for measured, _ in pairs if measured["q1"] > 1]
     slower = [point for measured, point in pairs if measured["q3"] < 1]
-    parts = [f"faster at {len(faster)} of {len(pairs)} points ({_range(faster)})"] if faster else []
+    parts = [f"faster at {len(faster)} of {len(pairs)} points ({span(faster, ratio)})"] if faster else []
     if slower:
         more = f" and {len(slower) - NAMED} more" if len(slower) > NAMED else ""
         named = "; ".join(f"{network(point)}, {inputs(point)}" for point in slower[:NAMED])
@@ -197,8 +197,3 @@ def _gain(point: Point) -> float:
 def _papers(point: Point) -> float:
     """n/m, the speed-up that the paper derives (section 3.3) for as many serial layers."""
     return point.line["layers"] / point.line["depth"]
-
-
-def _range(measured: Sequence[Summary]) -> str:
-    medians = [each["median"] for each in measured]
-    return " to ".join(dict.fromkeys([ratio(min(medians)), ratio(max(medians))]))

@@ -57,11 +57,11 @@ def _curves(
         if papers:
             axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1.2)
             ends.append((*papers[-1], COLOURS["paper"][0], "n/m, the paper"))
-        for name in LOOK:
+        for name, (hue, marker) in LOOK.items():
             measured = [(point.line[axis], found) for point in series if (found := value(point, name))]
             if not measured:
                 continue
-            colour, marker = _colour(name), LOOK[name][1]
+            colour = COLOURS[hue][0]
             across, quartiles = zip(*measured, strict=True)
             medians = [each["median"] for each in quartiles]
             axes.plot(across, medians, marker=marker, markersize=4.5, color=colour, linewidth=1.6)
@@ -75,10 +75,6 @@ def _curves(
         label_ends(axes, ends)
 
     return svg(f"{title} against {label}, {_identity(series)}", draw, HEIGHT, right=ROOM)
-
-
-def _colour(name: str) -> str:
-    return COLOURS[LOOK[name][0]][0]
 
 
 def _identity(points: Sequence[Point]) -> str:

@@ -8,7 +8,7 @@ from para_former.records import Record
 from para_former.reports import bench_findings, bench_plots, bench_tables
 from para_former.reports.bench import Point, Suite, collect_bench, distinct
 from para_former.reports.document import Block, Figure, Grid, Heading, Paragraph, Points, Table
-from para_former.reports.tables import NOT_MEASURED, listing, processor
+from para_former.reports.tables import NOT_MEASURED, listing, processor, span
 
 INTRODUCTION = (
     "Networks of equal layers, width, heads and tokens, timed in turns in one run. Serial, the baseline, is timm's ViT "
@@ -129,15 +129,15 @@ def _conditions(suite: Suite) -> str:
     if "gpu_bytes" in hardware:
         hardware["gpu memory"] = f"{hardware.pop('gpu_bytes') / 2**30:.0f} GiB"
     versions = {
-        key: _span([environment.get("versions", {}).get(key, "unknown") for environment in environments])
+        key: span([environment.get("versions", {}).get(key, "unknown") for environment in environments])
         for key in ("python", "torch", "timm", "vit-pytorch")
     }
     commits = ", ".join(distinct(str(environment.get("commit", "unknown")) for environment in environments))
     files = ", ".join(distinct(point.path for point in suite.points))
-    rounds = _span([line["rounds"] for line in lines if "rounds" in line])
+    rounds = span([line["rounds"] for line in lines if "rounds" in line] or ["unknown"])
     return (
         f"Points: {len(lines)}. Hardware: {listing(hardware)}. Threads: "
-        f"{lines[0]['threads']}. Clocks: {_clocks(environments) or 'unknown'}. Rounds a point: {rounds or 'unknown'}. "
+        f"{lines[0]['threads']}. Clocks: {_clocks(environments) or 'unknown'}. Rounds a point: {rounds}. "
         f"Versions: {listing(versions)}. Commit: {commits}. Records: {files}."
     )
 
@@ -148,14 +148,12 @@ def _clocks(environments: Sequence[Record]) -> str:
     for environment in environments:
         for key, value in environment.get("clocks", {}).items():
             clocks.setdefault(key, []).extend(value if isinstance(value, list) else [value])
+
+    def shown(value: float | str) -> str:
+        return f"{value:.0f}" if isinstance(value, float) else str(value)
+
     return ", ".join(
-        f"{key.removesuffix('_mhz')} {_span(values)}{' MHz' * key.endswith('_mhz')}"
+        f"{key.removesuffix('_mhz')} {span(values, shown)}{' MHz' * key.endswith('_mhz')}"
         for key, values in clocks.items()
         if values
     )
-
-
-def _span(values: Sequence[object]) -> str:
-    """One value, or the least and the largest."""
-    texts = [f"{value:.0f}" if isinstance(value, float) else str(value) for value in distinct(values)]
-    return " to ".join(dict.fromkeys([texts[0], texts[-1]])) if texts else ""

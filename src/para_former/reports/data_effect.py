@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from para_former.records import Record
 from para_former.reports.data_plots import accuracy_against_variance, error_against_images
-from para_former.reports.diversity import between_data_sets, diversity_sentences, diversity_table, find, rho
+from para_former.reports.diversity import diversity_sentences, diversity_table, find, rho
 from para_former.reports.document import Block, Cell, Figure, Grid, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Network
 from para_former.reports.findings import doubt, names, single_seed
@@ -185,8 +185,6 @@ def _diversity(records: Sequence[Record]) -> Iterator[Block]:
     for record in shown.values():
         yield Grid("figures", tuple(_scatter(record, measure) for measure in ("background", "foreground")))
         yield Points(tuple(diversity_sentences(record)))
-    if text := between_data_sets(records):
-        yield Points((text,))
     yield Paragraph(LIMITS)
 
 

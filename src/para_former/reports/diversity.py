@@ -5,10 +5,11 @@ interval alone.
 """
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from para_former.records import Record
 from para_former.reports.document import Cell, Table
-from para_former.reports.tables import signed
+from para_former.reports.tables import signed, span
 from para_former.reports.theory_plots import name_of
 
 COLUMNS = {  # (of, fixed): title
@@ -32,7 +33,7 @@ def diversity_table(records: Sequence[Record]) -> Table:
         rows.append(
             (
                 Cell(name_of(record), below=run, links=((str(record["seed"]), record["path"]),)),
-                *(Cell(f"{_mean(measures[name]):.4f}") for name in ("background", "foreground")),
+                *(Cell(f"{fmean(measures[name]):.4f}") for name in ("background", "foreground")),
                 *(_correlation(find(record, of, "top1", fixed)) for of, fixed in COLUMNS),
             )
         )
@@ -50,7 +51,7 @@ def diversity_sentences(record: Record) -> list[str]:
     background, foreground, within = (find(record, of) for of in ("background", "foreground", "within"))
     together = find(record, "background", "foreground")
     alone = find(record, "background", "top1", "foreground"), find(record, "foreground", "top1", "background")
-    counts = record["measures"]["images"]
+    counts = span(record["measures"]["images"], "{:,.0f}".format)
     left_out = f" Left out, for want of images: {', '.join(record['left_out'])}." if record["left_out"] else ""
     return [
         f"{name_of(record)}, {len(record['classes'])} classes, rank correlations rho with 95 % intervals: classes of "
@@ -59,25 +60,8 @@ def diversity_sentences(record: Record) -> list[str]:
         "The paper's claim that “prediction results are worse for categories with diverse backgrounds or inherent "
         f"diversity” is {_claim(background)} for backgrounds and {_claim(foreground)} for what stands before them.",
         f"Variance of the background and of the foreground: {rho(together)} between them. {_blame(*alone)}",
-        f"Classes have {_range(counts)} training images; their number and accuracy: {rho(find(record, 'images'))}.",
+        f"Classes have {counts} training images; their number and accuracy: {rho(find(record, 'images'))}.",
     ]
-
-
-def between_data_sets(records: Sequence[Record]) -> str:
-    """The paper's comparison of Pets with Flowers-102, where there are records of both."""
-    found = {record["dataset"]: record["measures"] for record in records}
-    if not {"pets", "flowers102"} <= found.keys():
-        return ""
-    pets, flowers = found["pets"], found["flowers102"]
-    parts = [
-        f"{name} {_mean(pets[name]):.4f} in Pets and {_mean(flowers[name]):.4f} in Flowers-102, {_borne_out(holds)}"
-        for name in ("background", "foreground")
-        for holds in [_mean(flowers[name]) < _mean(pets[name])]
-    ]
-    return (
-        "The paper explains that Flowers-102 is recognised better than Pets by its more consistent backgrounds and its "
-        f"smaller variation. Mean variance of a class: {'; '.join(parts)}."
-    )
 
 
 def find(record: Record, of: str, other: str = "top1", fixed: str | None = None) -> Record:
@@ -93,10 +77,6 @@ def _verdict(found: Record) -> str:
 
 def _claim(found: Record) -> str:
     return "borne out" if found["high"] < 0 else "contradicted" if found["low"] > 0 else "not confirmed"
-
-
-def _borne_out(holds: bool) -> str:
-    return "as it says" if holds else "against what it says"
 
 
 def _blame(background: Record, foreground: Record) -> str:
@@ -116,11 +96,3 @@ def rho(found: Record) -> str:
 
 def _interval(found: Record) -> str:
     return f"{signed(found['low'])}\xa0to\xa0{signed(found['high'])}"
-
-
-def _range(counts: Sequence[float]) -> str:
-    return " to ".join(dict.fromkeys(f"{extreme(counts):,.0f}" for extreme in (min, max)))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -160,7 +160,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels of SVG over a caption: what is shown, and what it says."""
+    """Panels of SVG, or images, over a caption: what is shown, and what it says."""
 
     panels: tuple[str, ...]
     title: str
@@ -177,29 +177,18 @@ class Figure:
         return f"**{markdown_text(self.title)}** {markdown_text(self.finding)} (Drawn in the HTML page.)\n"
 
 
-@dataclass(frozen=True)
-class Samples:
-    """A few images (base64 PNG) of one class, over a caption."""
-
-    images: tuple[str, ...]
-    title: str
-    finding: str
-
-    def html(self) -> str:
-        images = "".join(f'<img alt="" src="data:image/png;base64,{escape(image)}">' for image in self.images)
-        caption = f"<figcaption><b>{prose(self.title)}</b> {prose(self.finding)}</figcaption>"
-        return f'<figure><div class="images">{images}</div>{caption}</figure>\n'
-
-    def markdown(self) -> str:
-        return f"**{markdown_text(self.title)}** {markdown_text(self.finding)}\n"
+def images(pngs: Sequence[str]) -> str:
+    """A panel of a few images, each a base64 PNG."""
+    shown = "".join(f'<img alt="" src="data:image/png;base64,{escape(png)}">' for png in pngs)
+    return f'<div class="images">{shown}</div>'
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Figures or samples side by side where there is room."""
+    """Figures side by side where there is room."""
 
     kind: str
-    members: tuple[Figure | Samples, ...]
+    members: tuple[Figure, ...]
 
     def html(self) -> str:
         return f'<div class="{self.kind}">\n' + "".join(member.html() for member in self.members) + "</div>\n"

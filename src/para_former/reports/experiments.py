@@ -35,7 +35,7 @@ class Network:
     @property
     def family(self) -> str:
         """The name without the shape: networks of one family differ in depth and layers alone."""
-        return _family(self.model, self.depth, self.layers)
+        return self.model.replace(f"{self.depth}_{self.layers}", "", 1) if self.model.startswith(OURS) else self.model
 
     @property
     def tested(self) -> tuple[Run, ...]:
@@ -60,13 +60,10 @@ class Network:
         return self.runs[0].line["parameters"]
 
     @property
-    def middle_run(self) -> Run | None:
+    def middle_run(self) -> Run:
         """The tested run of median accuracy (the lower one of an even number)."""
-        return (
-            sorted(self.tested, key=lambda run: (run.top1, run.path))[(len(self.tested) - 1) // 2]
-            if self.tested
-            else None
-        )
+        ranked = sorted(self.tested, key=lambda run: (run.top1, run.path))
+        return ranked[(len(ranked) - 1) // 2]
 
     @property
     def serial(self) -> bool:
@@ -116,11 +113,11 @@ def experiments(
     Settings named in `aside` make no variants.
     """
     latencies, found = list(latencies), []
-    by_recipe = _grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"], run.start))
+    by_recipe = grouped(runs, lambda run: (run.line["dataset"], run.line["recipe"], run.line["epochs"], run.start))
     for key in sorted(by_recipe, key=lambda key: (dataset_order(key[0]), key)):
         members = by_recipe[key]
         varied = [name for name in _varied(members) if name not in aside]
-        by_variant = _grouped(members, lambda run, varied=varied: _wording(run.settings, varied))
+        by_variant = grouped(members, lambda run, varied=varied: _wording(run.settings, varied))
         found += [_experiment(*key, variant, by_variant[variant], latencies) for variant in sorted(by_variant)]
     return found
 
@@ -138,16 +135,12 @@ def network_label(model: str, depth: int, layers: int) -> str:
     return f"Para-F-{depth}-{layers} {model.removeprefix(OURS).replace(f'{depth}_{layers}', '', 1).strip('_')}".strip()
 
 
-def _family(model: str, depth: int, layers: int) -> str:
-    return model.replace(f"{depth}_{layers}", "", 1) if model.startswith(OURS) else model
-
-
 def _experiment(
     dataset: str, recipe: str, epochs: int, start: str, variant: str, runs: list[Run], latencies: list[Record]
 ) -> Experiment:
     timings = _comparable([latency for latency in latencies if latency["dataset"] == dataset])
     published = {} if start else paper.trained_from_scratch(dataset)
-    by_model = _grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
+    by_model = grouped(runs, lambda run: (run.line["depth"], run.line["layers"], run.line["model"]))
     networks = [
         Network(
             model=model,
@@ -162,10 +155,11 @@ def _experiment(
     return Experiment(dataset, recipe, epochs, start, variant, tuple(networks))
 
 
-def _grouped(runs: Iterable[Run], key: Callable[[Run], Any]) -> dict[Any, list[Run]]:
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(key(run), []).append(run)
+def grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list]:
+    """Those of one key together, keys and members in their order."""
+    groups: dict[Any, list] = {}
+    for member in members:
+        groups.setdefault(key(member), []).append(member)
     return groups
 
 
@@ -177,7 +171,7 @@ def _network_order(key: tuple[int, int, str]) -> tuple:
 def _varied(runs: list[Run]) -> list[str]:
     """The names of the settings in which runs of one and the same model differ."""
     names = set()
-    for members in _grouped(runs, lambda run: run.line["model"]).values():
+    for members in grouped(runs, lambda run: run.line["model"]).values():
         settings = [run.settings for run in members]
         names |= {name for each in settings for name in each if len({other.get(name) for other in settings}) > 1}
     return sorted(names)
@@ -195,12 +189,9 @@ def conditions(latency: Record) -> tuple:
 
 def _comparable(latencies: list[Record]) -> list[Record]:
     """The latencies under one set of conditions: those with the smallest batch, and among them the most networks."""
-    groups: dict[tuple, list[Record]] = {}
-    for latency in latencies:
-        groups.setdefault(conditions(latency), []).append(latency)
-    if not groups:
-        return []
-    return groups[min(groups, key=lambda key: (key[0], -len({each["model"] for each in groups[key]}), key))]
+    groups = grouped(latencies, conditions)
+    order = sorted(groups, key=lambda key: (key[0], -len({each["model"] for each in groups[key]}), key))
+    return groups[order[0]] if order else []
 
 
 def _latency(model: str, runs: list[Run], latencies: list[Record]) -> Record | None:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from para_former.reports.experiments import Experiment, Network
+from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.tables import duration, hardware
 
 PREFIX = "Para-F-"
@@ -85,9 +85,7 @@ def training(experiment: Experiment) -> str:
 
 def _chains(networks: list[Network]) -> list[list[Network]]:
     """Networks of one family together, in order of layers and depth, the longest chain first."""
-    chains: dict[str, list[Network]] = {}
-    for network in sorted(networks, key=lambda network: (network.layers, network.depth)):
-        chains.setdefault(network.family, []).append(network)
+    chains = grouped(sorted(networks, key=lambda each: (each.layers, each.depth)), lambda each: each.family)
     return sorted(chains.values(), key=lambda chain: -len(chain))
 
 

@@ -24,8 +24,8 @@ from para_former.reports.document import (
     Heading,
     Paragraph,
     Points,
-    Samples,
     html_page,
+    images,
     markdown_page,
     prefix_links,
 )
@@ -163,11 +163,10 @@ def _classes(experiment: Experiment) -> Iterator[Block]:
     )
     samples = []
     for rank, k in enumerate(ranked, start=1):
-        images = run.test["samples"].get(classes[k])
-        if images:
+        if pngs := run.test["samples"].get(classes[k]):
             place = {1: "Best class", len(ranked): "Worst class"}.get(rank, f"Rank {rank} of {len(ranked)}")
             title = f"{place}: {classes[k]}, {top1[k]:.1f} %."
-            samples.append(Samples(tuple(images), title, _mistaken(classes, confusion[k], k)))
+            samples.append(Figure((images(pngs),), title, _mistaken(classes, confusion[k], k)))
     runs = len(network.tested)
     among = (
         ""

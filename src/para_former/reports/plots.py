@@ -61,18 +61,17 @@ def accuracy_against_layers(experiment: Experiment) -> str | None:
     def draw(axes) -> None:
         published = paper.trained_from_scratch(experiment.dataset) if any(n.paper_top1 for n in measured) else {}
         chain = sorted((n, top1) for (m, n), top1 in published.items() if m == 1)
-        axes.plot(
-            *zip(*chain, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1
-        ) if chain else None
+        grey = {"color": COLOURS["paper"][0], "linewidth": 1}
+        if chain:
+            axes.plot(*zip(*chain, strict=True), linestyle=(0, (4, 3)), **grey)
         for (m, n), top1 in published.items():
-            axes.plot(
-                n, top1, MARKERS[m], color=COLOURS["paper"][0], markerfacecolor="none", markersize=5.5, linewidth=1
-            )
+            axes.plot(n, top1, MARKERS[m], markerfacecolor="none", markersize=5.5, **grey)
         ours = [[(network.layers, network.top1) for network in line] for line in depth_one(experiment)]
         for line in ours:
             axes.plot(*zip(*line, strict=True), color=COLOURS["depth-1"][0], linewidth=1.6)
         for network in measured:
-            _point(axes, network.layers, network)
+            look = {"color": colour_of(network), "fmt": marker_of(network), "markersize": 6, "elinewidth": 1.2}
+            axes.errorbar(network.layers, network.top1, network.spread, **look)
         axes.set_xticks(sorted({n.layers for n in measured} | {n for _, n in published}))
         axes.margins(x=0.06, y=0.1)
         lines = [chain, *ours, *([(n, top1)] for (_, n), top1 in published.items())]
@@ -114,17 +113,8 @@ def class_accuracy(
 
 def _curve(network: Network) -> dict[int, list[Number]]:
     """Validation top-1 of every run that reached it, by epoch."""
-    curve: dict[int, list[Number]] = {}
-    for run in network.runs:
-        for number, epoch in run.epochs.items():
-            curve.setdefault(number, []).append(epoch["validation_top1"])
-    return dict(sorted(curve.items()))
-
-
-def _point(axes, x: Number, network: Network) -> None:
-    axes.errorbar(
-        x, network.top1, network.spread, color=colour_of(network), fmt=marker_of(network), markersize=6, elinewidth=1.2
-    )
+    reached = sorted({number for run in network.runs for number in run.epochs})
+    return {n: [run.epochs[n]["validation_top1"] for run in network.runs if n in run.epochs] for n in reached}
 
 
 def label_points(axes, points: Sequence[tuple[Number, Number, str, str]], lines: Sequence[Sequence]) -> None:

@@ -6,8 +6,9 @@ How numbers are written that several tables have is here too; how a table looks 
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from para_former.records import Record
 from para_former.reports import paper
@@ -79,7 +80,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
             Cell(str(line["seed"])),
             Cell(f"{run.last_epoch} of {line['epochs']}"),
             _measured(run.top1, "{:.2f}", run.state),
-            _median_speed(run.speeds),
+            _measured(statistics.median(run.speeds) if run.speeds else None, "{:,.0f}"),
             Cell(str(line["split"].get("hash", "unknown"))),
             Cell(", ".join(dict.fromkeys(str(places[_place(piece)]) for piece, _ in run.pieces))),
             Cell("", links=((run.path, run.path),)),
@@ -174,6 +175,11 @@ def signed(points: float) -> str:
     return f"{points:+.2f}".replace("-", "−")
 
 
+def span(values: Collection, form: Callable[[Any], str] = str) -> str:
+    """One value, or the least and the largest."""
+    return " to ".join(dict.fromkeys([form(min(values)), form(max(values))]))
+
+
 def duration(seconds: int | float) -> str:
     """Hours and minutes, or seconds where there are few."""
     minutes = round(seconds / 60)
@@ -215,10 +221,6 @@ def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False
 def latency(network: Network) -> Cell:
     """Median milliseconds of one image."""
     return Cell(milliseconds(network.latency["ours_ms"]["median"])) if network.latency else not_measured()
-
-
-def _median_speed(speeds: Sequence[float]) -> Cell:
-    return _measured(statistics.median(speeds) if speeds else None, "{:,.0f}")
 
 
 def _place(record: Record) -> str:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from para_former.records import Record
 from para_former.reports.diversity import diversity_sentences
 from para_former.reports.experiments import network_label
+from para_former.reports.tables import span
 
 BARRON = -0.5
 """exponent of N in Barron's bound on the root mean square"""
@@ -88,7 +89,7 @@ def _freedom(record: Record) -> list[str]:
     if biases:
         text += (
             f" The count treats all slots alike, the network does not: the biases theta of module 2 and deeper move "
-            f"by {_range(biases)}, the weights W by {_range(weights)}."
+            f"by {span(biases, _percent)}, the weights W by {span(weights, _percent)}."
         )
     return [text]
 
@@ -151,10 +152,6 @@ def _roles(similarity: float) -> str:
 
 def _name(record: Record) -> str:
     return network_label(record["model"], record["depth"], record["layers"])
-
-
-def _range(shares: list[float]) -> str:
-    return " to ".join(dict.fromkeys([_percent(min(shares)), _percent(max(shares))]))
 
 
 def _slot(slot: Record) -> str:

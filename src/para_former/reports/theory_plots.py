@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from para_former.records import Record
-from para_former.reports.experiments import network_label
+from para_former.reports.experiments import grouped, network_label
 from para_former.reports.plots import label_ends, legend, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import title
@@ -30,12 +30,9 @@ PAIRS = ("twin", "same class", "other class", "noise")
 
 def approximation(record: Record) -> list[str]:
     """A panel for each target: error against N on logarithmic axes, both fits, and a line of slope -1/2."""
-    by_target: dict[str, list[Record]] = {}
-    for curve in record["curves"]:
-        by_target.setdefault(curve["target"], []).append(curve)
     return [
         svg(f"Error of {name} against N", _error_curves(name, curves), left=0.75, right=0.9)
-        for name, curves in by_target.items()
+        for name, curves in grouped(record["curves"], lambda curve: curve["target"]).items()
     ]
 
 

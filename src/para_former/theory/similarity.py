@@ -66,13 +66,6 @@ def cosines(values: Float[Tensor, "branches batch numbers"], count: int) -> Floa
     return products / sizes[:count, None] / sizes
 
 
-def ranks_of(values: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
-    """1 for the least; ties share their mean rank."""
-    from scipy.stats import rankdata  # slow to import, and needed here alone
-
-    return rankdata(values)
-
-
 def auc(ranks: Float[np.ndarray, " pairs"], positive: Bool[np.ndarray, " pairs"]) -> float:
     """Probability that a random positive pair ranks above a random other one (Mann & Whitney 1947)."""
     count = positive.sum()
@@ -86,11 +79,13 @@ def _attention(model: ParaFormer, images: Images) -> Iterator[SlotValues]:
 
 def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.ndarray], by_pixels: Tensor) -> Record:
     """Mean and quartiles for each kind of pair, the AUC with the range of its null, and the course against pixels."""
+    from scipy.stats import rankdata  # slow to import, and needed here alone
+
     similar = cosines(slot.values, count)
     rows, columns = np.triu_indices(count, 1)
     pairs, pixel_pairs = (found[:, :count].numpy()[rows, columns] for found in (similar, by_pixels))
     same = labels[rows] == labels[columns]
-    ranks = ranks_of(pairs)
+    ranks = rankdata(pairs)
     null = [auc(ranks, shuffled[rows] == shuffled[columns]) for shuffled in shuffles]
     kinds = {
         "twin": similar[:, count : 2 * count].diagonal().numpy(),
@@ -104,7 +99,6 @@ def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.nd
         "pairs": {kind: np.percentile(values, [25, 50, 75]).tolist() for kind, values in kinds.items()},
         "auc": auc(ranks, same),
         "auc_null": np.percentile(null, [2.5, 97.5]).tolist(),
-        "rank_correlation_with_pixels": float(np.corrcoef(ranks, ranks_of(pixel_pairs))[0, 1]),
         "course": _course(pixel_pairs, pairs),
     }
 

@@ -40,7 +40,7 @@ from para_former.training.start import Start, start_from_pretrained
 from para_former.training.step import Learner
 
 EVALUATION_BATCH = 500
-"""images at once, or as many as a step holds where those are fewer: what trains in a memory is evaluated in it"""
+"""images at once, at most"""
 
 
 def train(config: TrainConfig, console: Console, deadline: Deadline = NEVER) -> Path:
@@ -130,9 +130,14 @@ def _dataset(config: TrainConfig, start: Start | None) -> Dataset:
 def evaluate(learner: Learner, dataset: Dataset, split: DeviceSplit) -> Record:
     """Figures of the network on a split, in evaluation mode."""
     learner.network.eval()
-    batch_size = min(EVALUATION_BATCH, -(-learner.config.batch_size // learner.config.accumulate))
+    batch_size = images_at_once(learner.config.batch_size, learner.config.accumulate)
     batches = evaluation_batches(split, dataset.spec, batch_size=batch_size)
     return classify(learner.logits, batches, dataset.spec.num_classes)
+
+
+def images_at_once(batch_size: int, parts: int = 1) -> int:
+    """Images evaluated at once: no more than a step holds, so what trains in a memory is evaluated in it."""
+    return min(EVALUATION_BATCH, -(-batch_size // parts))
 
 
 def _train_epoch(learner: Learner, dataset: Dataset, split: DeviceSplit, epoch: int, progress: EpochProgress) -> Record:

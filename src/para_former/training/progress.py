@@ -3,20 +3,17 @@
 Where nothing can move (a file, a pipe) only the lines that stay are written.
 """
 
-from types import TracebackType
-
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from para_former.records import Record
 
 
-class EpochProgress:
-    """Context manager around the epochs of one run."""
+class EpochProgress(Progress):
+    """The epochs of one run, as a context manager."""
 
     def __init__(self, console: Console, epochs: int, epochs_done: int) -> None:
-        self.epochs = epochs
-        self.bar = Progress(
+        super().__init__(
             TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
             BarColumn(),
             TextColumn("{task.fields[speed]:,.0f} images/s, left"),
@@ -25,24 +22,16 @@ class EpochProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=epochs, completed=epochs_done, epoch=epochs_done + 1, speed=0)
+        self.epochs = epochs
+        self.run = self.add_task("", total=epochs, completed=epochs_done, epoch=epochs_done + 1, speed=0)
 
     def step(self, epoch: int, share: float, images_per_second: float) -> None:
         """`share` of the epoch is done."""
-        self.bar.update(self.task, completed=epoch - 1 + share, epoch=epoch, speed=images_per_second)
+        self.update(self.run, completed=epoch - 1 + share, epoch=epoch, speed=images_per_second)
 
     def epoch_done(self, line: Record) -> None:
-        self.bar.console.print(
+        self.console.print(
             f"epoch {line['epoch']:>{len(str(self.epochs))}}/{self.epochs}"
             f"  loss {line['train_loss']:.3f}  validation {line['validation_top1']:.2f} %"
             f"  {line['images_per_second']:,.0f} images/s",
         )
-
-    def __enter__(self) -> "EpochProgress":
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
