@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from para_former.cli import uat
 from para_former.records import read_records
+from para_former.training.run import run_line
 
 ROOMS = ("decomposition", "freedom", "similarity", "branches", "diversity")
 
@@ -42,6 +45,16 @@ def test_approximation_needs_no_run(run):
     assert code == 0 and "Barron" in out
     (record,) = read_records(Path("mine/theory.jsonl"))
     assert {tuple(curve["terms"]) for curve in record["curves"]} == {(2, 4, 8)}
+
+
+def test_a_study_of_fewer_images_than_say_anything_is_refused(run, trained, monkeypatch):
+    digits = uat.dataset_of(run_line(trained), None)
+    split = digits.validation
+    few = replace(digits, validation=replace(split, labels=split.labels[:9], indices=split.indices[:9]))
+    monkeypatch.setattr(uat, "dataset_of", lambda line, data_root: few)
+    code, out, err = run("uat", "branches", trained, "--output=mine")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "expected at least 10 validation images to look at, found 9" in err and not Path("mine").exists()
 
 
 def test_diversity_asks_for_the_test_result(run, trained):

@@ -32,10 +32,27 @@ def test_images_lie_all_over_the_split(digits):
     split = digits.validation
     order = split.labels.argsort(kind="stable")
     by_class = replace(split, labels=split.labels[order], indices=split.indices[order])
-    shown = on_data._sample(replace(digits, validation=by_class), 12)
+    shown = on_data._sample(by_class, 12)
     assert len(shown) == 12 and len(shown.labels.unique()) > 6
     assert torch.equal(shown.images[:, 0], torch.from_numpy(split.source[shown.indices.numpy()][..., 0]))
-    assert len(on_data._sample(digits, 1000)) == len(split)
+    assert len(on_data._sample(split, 1000)) == len(split)
+
+
+def test_orders_of_branches_are_chosen_on_images_of_all_classes(digits, monkeypatch):
+    monkeypatch.setattr(on_data, "CHOOSING", 20)
+    split = digits.train
+    order = split.labels.argsort(kind="stable")
+    by_class = replace(split, labels=split.labels[order], indices=split.indices[order])
+    seen = []
+
+    def look(model, batches):
+        seen.append(torch.cat([labels for _, labels in batches]))
+
+    monkeypatch.setattr(on_data, "branch_outputs", look)
+    monkeypatch.setattr(on_data, "branch_study", lambda training, validation: {})
+    on_data.branches(digits_network(), replace(digits, train=by_class), 0)
+    training, validation = seen
+    assert len(training) == 20 and len(training.unique()) == 10 and len(validation) == len(digits.validation)
 
 
 @pytest.mark.parametrize("count", [1, 2])

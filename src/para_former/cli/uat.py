@@ -23,6 +23,8 @@ from para_former.training.datasets import dataset_of
 from para_former.training.run import result_line, run_line
 
 RECORD_FILE = "theory.jsonl"
+LEAST = 10
+"""images to look at: of fewer, variances and correlations say nothing"""
 Study = Literal["approximation", "decomposition", "freedom", "similarity", "branches", "diversity"]
 
 
@@ -61,7 +63,7 @@ def run(arguments: list[str], console: Console) -> Record:
         results = [approximation_study(counts, options.seeds, steps=300)]
     else:
         _check(bool(options.runs), f"{options.study}: expected the folder of a run, found none")
-        _check(options.images >= 10, f"images: expected at least 10, found {options.images}")
+        _check(options.images >= LEAST, f"images: expected at least {LEAST}, found {options.images}")
         for folder in options.runs:
             run_line(folder)  # a wrong one is told before the first study
         results = (_of_run(folder, options) for folder in options.runs)
@@ -83,6 +85,8 @@ def _of_run(folder: Path, options: Options) -> Record:
     if options.study == "diversity":  # asks how right the network was, not what is in it
         figures = diversity_study(dataset.train, dataset.spec.classes, result_line(folder)["per_class_top1"])
     else:
+        found = len(dataset.validation)
+        _check(found >= LEAST, f"{folder}: expected at least {LEAST} validation images to look at, found {found}")
         figures = STUDIES[options.study](model, dataset, options.images)
     names = ("model", "depth", "layers", "dataset", "recipe", "seed", "epochs", "model_config")
     return {**{name: line[name] for name in names}, **figures}

@@ -148,7 +148,12 @@ def _from_run(folder: Path, config: ModelConfig) -> _Source:
     names = ("layers", "width", "heads", "mlp_width", "pool", "residual", "stem")
     names += ("depth", "merge") if own.branches > 1 else ()
     names += ("patch_size", "in_channels") if own.stem == "conv" else ()
-    weights = _resized(under_timm_names(model.state_dict(), own), config, own.image_shape)
+    weights = under_timm_names(model.state_dict(), own)
+    if own.stem == "conv":  # timm reads off a patch projection how the positions lie
+        weights["patch_embed.proj.weight"] = torch.zeros(own.width, own.in_channels, own.patch_size, own.patch_size)
+    weights = _resized(weights, config, own.image_shape)
+    if own.stem == "conv":
+        del weights["patch_embed.proj.weight"]
     return _Source(weights=weights, sizes={name: getattr(own, name) for name in names}, normalization=None)
 
 

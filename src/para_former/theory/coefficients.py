@@ -47,7 +47,7 @@ def coefficients(model: ParaFormer, images: Images) -> Coefficients:
         rows = 1 if config.pool == "cls" and number == config.depth - 1 else config.tokens
         found, x = _module(level, x, rows)
         levels.append(found)
-    merged = merge(x, inputs[:, :, : x.shape[2]], config)
+    merged = merge(x, inputs[:, :, : x.shape[2]], config).to(x.dtype)
     row = merged[:, 0] if config.pool == "cls" else merged.mean(1)
     return Coefficients(inputs, tuple(levels), reciprocal_deviation(row))
 

@@ -5,12 +5,11 @@ Networks are judged on validation images, seen by no step of training; the order
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import torch
 
-from para_former.data import Dataset, DeviceSplit, evaluation_batches, network_input, uniform
+from para_former.data import Dataset, DeviceSplit, Split, evaluation_batches, network_input, uniform
 from para_former.data.augment import Augment, augment_pixels
 from para_former.models import ParaFormer
 from para_former.records import Record
@@ -25,17 +24,17 @@ CHOOSING = 2500
 
 def decomposition(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """The identity, and the parts of the logits."""
-    return decomposition_study(model, network_input(_sample(dataset, count).images, dataset.spec))
+    return decomposition_study(model, network_input(_sample(dataset.validation, count).images, dataset.spec))
 
 
 def freedom(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """How much each slot moves."""
-    return freedom_study(model, network_input(_sample(dataset, count).images, dataset.spec))
+    return freedom_study(model, network_input(_sample(dataset.validation, count).images, dataset.spec))
 
 
 def similarity(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """Trained and untrained. The twin of an image: shifted by up to an eighth, mirrored where that keeps the class."""
-    split, spec = _sample(dataset, count), dataset.spec
+    split, spec = _sample(dataset.validation, count), dataset.spec
     images, labels = network_input(split.images, spec), split.labels
     augment = Augment(padding=max(1, spec.stored_size // 8), flip=spec.name != "digits")
     uniforms = uniform(0, 0, split.indices, augment.numbers)
@@ -48,9 +47,10 @@ def similarity(model: ParaFormer, dataset: Dataset, count: int) -> Record:
 
 def branches(model: ParaFormer, dataset: Dataset, count: int) -> Record:
     """`count` plays no part: all validation images, orders chosen on as many training images as CHOOSING allows."""
-    splits = [DeviceSplit.from_split(split, "cpu") for split in (dataset.train, dataset.validation)]
-    training, validation = (evaluation_batches(split, dataset.spec, batch_size=BATCH) for split in splits)
-    return branch_study(branch_outputs(model, islice(training, CHOOSING // BATCH)), branch_outputs(model, validation))
+    splits = _sample(dataset.train, CHOOSING), _sample(dataset.validation, len(dataset.validation))
+    return branch_study(
+        *(branch_outputs(model, evaluation_batches(split, dataset.spec, batch_size=BATCH)) for split in splits)
+    )
 
 
 STUDIES: dict[str, Callable[[ParaFormer, Dataset, int], Record]] = {
@@ -61,8 +61,7 @@ STUDIES: dict[str, Callable[[ParaFormer, Dataset, int], Record]] = {
 }
 
 
-def _sample(dataset: Dataset, count: int) -> DeviceSplit:
-    """`count` validation images, evenly spread over the split: in a folder they lie class by class."""
-    split = dataset.validation
+def _sample(split: Split, count: int) -> DeviceSplit:
+    """`count` images, evenly spread over the split: in a folder they lie class by class."""
     rows = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
     return DeviceSplit.from_split(replace(split, labels=split.labels[rows], indices=split.indices[rows]), "cpu")

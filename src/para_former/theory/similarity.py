@@ -48,7 +48,7 @@ def similarity_study(
         found = f"{len(set(labels))} classes among {count} images"
         raise InputError(f"similarity: expected two images of one class and one of another, found {found}")
     pixels = SlotValues("pixels", 0, True, together.flatten(1)[None])
-    by_pixels = cosines(pixels.values, count)
+    by_pixels = cosines(pixels.values, count).cpu()
     generator = np.random.default_rng(0)
     shuffles = [generator.permutation(labels) for _ in range(SHUFFLES)]
     slots = [_slot(pixels, count, labels, shuffles, by_pixels)]
@@ -81,7 +81,7 @@ def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.nd
     """Mean and quartiles for each kind of pair, the AUC with the range of its null, and the course against pixels."""
     from scipy.stats import rankdata  # slow to import, and needed here alone
 
-    similar = cosines(slot.values, count)
+    similar = cosines(slot.values, count).cpu()
     rows, columns = np.triu_indices(count, 1)
     pairs, pixel_pairs = (found[:, :count].numpy()[rows, columns] for found in (similar, by_pixels))
     same = labels[rows] == labels[columns]
