@@ -75,7 +75,7 @@ def measure_block_limits(threads: int, dtype: torch.dtype) -> BlockLimits:
 @cache
 @torch.autocast("cpu", enabled=False)
 def measure_few_rows(threads: int, dtype: torch.dtype) -> int:
-    """Up to how many rows the weights are best the left factor of a batched product: `FEW_ROWS`, or 0.
+    """`FEW_ROWS` where this CPU multiplies few rows faster with the weights as the left factor, else 0.
 
     Of the CPU with so many threads, those that PyTorch has now. Once per process, in about 0.05 s, on one row and an
     MLP's weights of 64 branches, width 192, laid out as either side wants them: more than stays in a cache, as in a

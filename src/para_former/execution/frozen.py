@@ -44,7 +44,7 @@ class Frozen(nn.Module):
             self.register_buffer(name, tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format))
 
     def arrange(self, few_rows: int, in_first: Collection[str]) -> None:
-        """Up to so many rows the weights are left factors; some lie as [in, out] in memory, the others as [out, in]."""
+        """Sets `few_rows`; lays the weights named in `in_first` out as [in, out] in memory, the others as [out, in]."""
         self.few_rows = few_rows
         for name in self._buffers.keys() & self.row_weights:  # a constant query has no weights
             weight = getattr(self, name)

@@ -1,7 +1,7 @@
 """The launches of `kernels.py`: tokens, read-out and logits of a few images for a prepared network.
 
-Weights are taken in plain order, those of second products as [in, out], whatever order `.to(memory_format=...)` gave
-them; in that order, which `Prepared` gives them, they are not copied.
+The kernels expect contiguous weights, those of second products as [in, out]. `Prepared` lays them out so; in any other
+order, which `.to(memory_format=...)` may give them, they are copied first.
 """
 
 import torch

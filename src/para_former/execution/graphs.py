@@ -18,7 +18,9 @@ from torch import Tensor
 from para_former.errors import first_line
 
 LIMIT = 8  # shapes; each holds its own activations
-RECORDING = RLock()  # it begins by waiting for the device, as compiling does: an error while another is under way
+RECORDING = (
+    RLock()
+)  # held while recording or compiling: both first wait for the device, an error while another thread records
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
 ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-2, torch.bfloat16: 0.1, torch.float16: 0.1}
 """of the norm of the logits: two orders of sums differ by less (float32 with a GPU's TF32), a wrong kernel by more"""
@@ -104,8 +106,8 @@ def record_cuda_graph(function: Callable[[Tensor], Tensor], images: Tensor) -> R
 def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor, dtype: torch.dtype) -> Replay:
     """`function` through torch.compile for inputs like `images` alone, and on a GPU as a graph of what that made.
 
-    It is compiled under a code object of its own: of one, PyTorch compiles eight variants and runs all others as they
-    are. RuntimeError where it cannot be compiled, or computes something else then (`docs/training.md` has a case).
+    Each call compiles a copy of the code object: PyTorch keeps eight variants of one and runs further ones uncompiled.
+    RuntimeError where it cannot be compiled, or computes something else then (`docs/training.md` has a case).
     """
     own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
     if images.is_cuda:

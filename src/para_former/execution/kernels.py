@@ -6,10 +6,10 @@ kernel. Two products in a row need no wait between them either, if each program 
 
     W' f(W x + b) = sum_s W'[:, s] f(W[s, :] x + b[s]),    s slices of the head widths, or of the MLP's hidden units.
 
-A program writes its part of the sum, and the next kernel adds up the parts, in a fixed order. Weights do not depend on
-what they are multiplied with, so they are asked for a slice ahead, the first of them before anything else (not those
-of the query). W' lies as [in, out], so both products read whole rows; what threads hold is added up once, behind the
-last slice.
+A program writes its part of the sum, and the next kernel adds up the parts, in a fixed order. Weights are loaded one
+slice ahead of their use, the first slice before anything else, since they do not depend on the input (the query's are
+loaded when they are used). W' lies as [in, out], so both products read whole rows; what threads hold is added up once,
+behind the last slice.
 
 Three kernels follow the tokens of the last level, whatever the number of branches and heads: `attend`, `mlp`,
 `classify`; `embed` makes the tokens of depth 1. A program computes for one image, with sums in float32; weights and

@@ -124,7 +124,7 @@ class Prepared(nn.Module):
         return row if self.head_weight is None else F.linear(row, self.head_weight, self.head_bias)
 
     def _inputs(self, x: Tensor) -> Tensor:
-        """What the branches add to, where the merge takes it away again many times as exact as it is in them."""
+        """x at the row that is read; merge "residual" subtracts it b - 1 times, so it is as exact as in them."""
         if self.class_row is not None:
             return self.class_row[None].expand(1, x.shape[1], -1, -1)
         if self.config.pool == "cls" or self.config.merge != "residual":

@@ -80,9 +80,8 @@ class Point:
         return self.contenders[name]["ratio"] if name in self.contenders else None
 
     def versus(self, peer: str | None, name: str | None = None) -> Summary | None:
-        """Time of `peer` over that of `name`, ours when left out; for another peer than the baseline, which alone was
-        divided round by round, the quartiles are the widest that the two times allow, so that none is called faster
-        or slower too soon."""
+        """Time of `peer` over that of `name`, ours when left out. Only the baseline's ratios were taken round by round;
+        for another peer the quartiles are its q1 over our q3 and its q3 over our q1, the widest range possible."""
         name = name or self.ours
         ours, its = self.time(name), self.time(peer or "")
         if ours is None or its is None:

@@ -119,7 +119,7 @@ def start_record(
 ) -> None:
     """Write the line of a run, with the conditions under which its numbers come about.
 
-    Of a run before, which has lost its record, nothing is left that could pass for this one's.
+    Files of an earlier run that lost its record are deleted first, so that nothing of it is taken for this one's.
     """
     folder, network = config.folder(), model.config
     remove_checkpoints(folder)
