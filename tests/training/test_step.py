@@ -1,5 +1,7 @@
 """A step: parts of a batch add up to the batch, clipping bounds it, the average averages, and its state is complete."""
 
+import gc
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -71,6 +73,20 @@ def test_the_average_follows_the_weights_and_is_what_is_evaluated():
         average = decay * average + (1 - decay) * weights(each.model)
         torch.testing.assert_close(weights(each.network), average)
     assert each.network is not each.model and learner(ema=0.0).network is not each.network
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_dropped_learner_is_gone_at_once(ema):
+    """What waits for Python's collector keeps a GPU's memory, and may be destroyed while another graph is recorded."""
+    gc.disable()
+    try:
+        each = learner(ema=ema)
+        each.step(IMAGES, LABELS, 0.1)
+        gone = weakref.ref(each), weakref.ref(each.model)
+        del each
+        assert [reference() for reference in gone] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_average_of_a_short_run_is_not_its_first_weights():

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from para_former.bench.contenders import CONTENDERS
@@ -30,6 +31,7 @@ class Comparison:
 
 def compare(task: Inference | Training, names: Sequence[str], *, seconds: float, rounds: int = ROUNDS) -> Comparison:
     """Time the contenders called `names` on `task` for about `seconds`; one that fails is left out with its reason."""
+    torch._dynamo.reset()  # once, not for each: it forgets what the contenders before have compiled
     result = Comparison()
     round_seconds = 0.0
     for name in names:

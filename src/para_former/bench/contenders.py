@@ -31,7 +31,8 @@ class Contender:
 
 def _serial(task: Task) -> VisionTransformer:
     config = task.model.config
-    vit = peers.serial_vit(config)
+    with task.images.device:  # a CPU takes seconds to initialise a wide one
+        vit = peers.serial_vit(config)
     vit.load_state_dict(under_timm_names(task.model.state_dict(), config))
     return vit.to(task.images.device, task.weight_dtype).eval()
 
@@ -58,7 +59,6 @@ def _of_same_sizes(build: Callable[..., nn.Module]) -> Callable[[Task], nn.Modul
 
 
 def _compiled(network: nn.Module) -> nn.Module:
-    torch._dynamo.reset()  # else the second shape of a session is compiled for shapes that change, and runs slower
     return torch.compile(network, dynamic=False)
 
 

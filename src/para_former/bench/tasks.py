@@ -32,7 +32,8 @@ class Task:
     """
 
     def __init__(self, config: ModelConfig, *, batch: int, dtype: torch.dtype, device: torch.device | str) -> None:
-        with torch.random.fork_rng(devices=[]):
+        device = torch.device(device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
             torch.manual_seed(0)
             model = ParaFormer(config).eval()
             with torch.no_grad():
@@ -49,7 +50,8 @@ class Task:
         if function == "branches":
             return deepcopy(self.model)
         config = self.model.config
-        serial = ParaFormer(replace(config, depth=config.layers)).to(self.images).eval()
+        with self.images.device:
+            serial = ParaFormer(replace(config, depth=config.layers)).to(self.images).eval()
         serial.load_state_dict(from_timm(under_timm_names(self.model.state_dict(), config), serial.config))
         return serial
 

@@ -7,8 +7,10 @@ one place for its images and one for its logits, so calls from several Python th
 What is recorded can be compiled before (`record_compiled`); without a GPU it is compiled, and that is all.
 """
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock, RLock
 from types import FunctionType
 
@@ -152,13 +154,25 @@ def run_on(stream: torch.cuda.Stream, function: Callable[..., Tensor], *inputs: 
     return result
 
 
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Inside, Python's collector does not run: destroying a graph that it finds would break the one being recorded."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def capture(function: Callable[..., Tensor], still: list[Tensor], stream: torch.cuda.Stream) -> Callable[..., Tensor]:
     """`function(*still)` recorded on `stream`, where it must have run before; a replay copies its inputs to `still`.
 
     Other threads go on with their work meanwhile, and may call the replay in turn, each on a stream of its own.
     """
     graph = torch.cuda.CUDAGraph()
-    with RECORDING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+    with RECORDING, collector_off(), torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         result = function(*still)
     last = stream
 

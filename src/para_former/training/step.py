@@ -4,6 +4,7 @@
 and what an epoch is, `loop.py` says.
 """
 
+import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -36,12 +37,17 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.average: AveragedModel | None = None
         if config.ema:
-            self.average = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)  # BatchNorm's too
+            self.average = AveragedModel(model, use_buffers=True)  # BatchNorm's too
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
         graphed = device.type == "cuda" and not self.scaler.is_enabled()  # a scaler asks whether to skip its step
-        self._update = GraphedStep(self._make_update, device) if graphed else self._make_update
+        this = weakref.ref(self)  # a learner held by its own graph would keep a GPU's memory until it is collected
+
+        def update(images: Tensor, labels: Tensor) -> Tensor:
+            return this()._make_update(images, labels)
+
+        self._update = GraphedStep(update, device) if graphed else update
 
     @property
     def network(self) -> ParaFormer:
@@ -68,7 +74,7 @@ class Learner:
                 group["lr"] = lr
         loss = self._update(images, labels)
         if self.average:
-            self.average.update_parameters(self.model)
+            self._update_average()
         return loss
 
     def _make_update(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -89,10 +95,20 @@ class Learner:
         self.optimizer.zero_grad()
         return loss_sum
 
-    def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
-        """What `AveragedModel` asks for after so many updates; the first one it makes by itself, a copy."""
-        done = int(self.average.n_averaged)  # the same number on the CPU: `updates` would wait for a GPU's queue
-        get_ema_multi_avg_fn(average_decay(done, most=self.config.ema))(averaged, current, updates)
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """`AveragedModel.update_parameters`, but for its copy of the count to the GPU, which waits for all work there.
+
+        At first a copy, later the average, of whole numbers too (BatchNorm's count of batches).
+        """
+        done = int(self.average.n_averaged)
+        average = get_ema_multi_avg_fn(average_decay(done, most=self.config.ema) if done else 0.0)
+        networks = self.average.module, self.model
+        pairs = list(zip(*([*each.parameters(), *each.buffers()] for each in networks), strict=True))
+        for floating in (True, False):
+            if chosen := [pair for pair in pairs if pair[0].is_floating_point() == floating]:
+                average(*map(list, zip(*chosen, strict=True)), done)
+        self.average.n_averaged += 1
 
     def state(self) -> dict[str, Tensor]:
         """Everything a step changes, as named tensors."""
