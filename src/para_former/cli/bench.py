@@ -32,7 +32,7 @@ class Options:
 
     suite: Literal["quick", "cpu", "gpu", "grid"] = "quick"
     """quick: under a minute; cpu: all claims, 8 to 16 minutes on two cores; gpu: the claims on a GPU, compiled ones at
-    four points, some 8 minutes; grid: prepared against the loop, hours"""
+    four points, by estimate 10 minutes, or 9 with --seconds-per-point 1; grid: prepared against the loop, hours"""
     output: Path = Path("runs/bench")
     """folder for the records, bench-SUITE.jsonl, and the report"""
     device: str = "auto"
