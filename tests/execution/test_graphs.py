@@ -317,3 +317,9 @@ def test_what_is_recorded_in_inference_mode_is_replayed_outside(still_cuda):
     assert torch.equal(replay(2 * images), 2 * images)
     with torch.inference_mode():
         assert torch.equal(replay(3 * images), 3 * images)
+
+
+def test_other_branches_of_the_same_images_are_recorded_apart():
+    graphs = cache(recorder := Recorder())
+    assert [graphs(torch.ones(1), count).item() for count in (2, 5, 2)] == [2, 5, 2]
+    assert recorder.recorded == [(1,), (1,)]

@@ -190,3 +190,17 @@ def test_a_gpu_computes_fewer_tiles_than_it_has_processors_in_the_time_of_one_ro
         _costs(product("part", count, TILE, TILE, TILE), GPU, cached=True)["arithmetic"] for count in (1, 132, 264)
     )
     assert one == round_ > 0 and two == pytest.approx(2 * round_)
+
+
+def test_what_fits_is_predicted_for_the_batch_asked_for():
+    (candidate, *_) = fit(50.0, ModelConfig(), CPU, batch=16)
+    assert candidate.prepared == predict(candidate.config, CPU, 16)
+    assert candidate.serial == predict(candidate.config, CPU, 16, "serial")
+
+
+@pytest.mark.parametrize("sizes", [(TILE + 1, TILE, TILE), (TILE, TILE, TILE + 1)])
+def test_a_tile_that_is_begun_is_computed_whole(sizes):
+    one, more = (
+        _costs(product("part", 132, *each), GPU, cached=True)["arithmetic"] for each in ((TILE, TILE, TILE), sizes)
+    )
+    assert more == pytest.approx(2 * one)

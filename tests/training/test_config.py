@@ -191,3 +191,13 @@ def test_a_folder_of_pictures_gives_its_last_name_to_its_runs(named):
 def test_what_decides_the_numbers_may_not_change_on_resume(change):
     (name,) = change
     assert tiny_run(**change).first_difference(tiny_run().conditions()).startswith(f"{name} is")
+
+
+def test_a_run_has_its_place_by_data_set_recipe_network_and_seed():
+    assert tiny_run(output=None, recipe="shallow", seed=3).folder() == Path("runs/digits/shallow/para_former_2_4-s3")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_digits_are_never_mirrored_and_all_other_sets_are_but_in_fine_tuning(recipe):
+    assert not get_recipe(recipe, "digits").augment.flip
+    assert get_recipe(recipe, "stl10").augment.flip == (recipe != "finetune")

@@ -286,3 +286,13 @@ def test_a_cell_whose_loss_is_not_finite_does_not_keep_the_others_from_being_tra
     with pytest.raises(FloatingPointError, match="bad: loss not finite in epoch 1"):
         run_cells([bad, good])
     assert is_finished(good.folder()) and not is_finished(bad.folder())
+
+
+def test_a_time_on_another_device_is_not_this_ones():
+    runs = cells("1-1", tiny_run(epochs=1), 1, OUTPUT)
+    run_cells(runs)
+    path = OUTPUT / "digits" / LATENCY_FILE
+    (line,) = read_records(path)
+    write_records(path, [{**line, "device": "cuda"}])
+    run_cells(runs)
+    assert [each["device"] for each in read_records(path)] == ["cuda", "cpu"]

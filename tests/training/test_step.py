@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from para_former.data import SPECS
 from para_former.errors import InputError
@@ -189,6 +190,20 @@ def test_attention_of_a_step_is_never_cudnns():
     before = torch.backends.cuda.cudnn_sdp_enabled()
     each.step(IMAGES, LABELS, 0.1)
     assert before and seen == [False] and torch.backends.cuda.cudnn_sdp_enabled()
+
+
+def test_a_step_leaves_no_gradient_to_the_next():
+    each = learner()
+    each.step(IMAGES, LABELS, 0.1)
+    assert all(parameter.grad is None or not parameter.grad.any() for parameter in each.model.parameters())
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_the_loss_is_taken_in_float32_whatever_the_products(precision):
+    each, seen = learner(precision=precision, label_smoothing=0.0), []
+    each.model.head.register_forward_hook(lambda head, inputs, logits: seen.append(logits.detach().clone()))
+    loss = each.step(IMAGES, LABELS, 0.0)
+    assert loss.item() == pytest.approx(F.cross_entropy(seen[0].float(), LABELS).item(), rel=1e-6)
 
 
 def test_clipping_bounds_the_step_of_scaled_gradients_too():
