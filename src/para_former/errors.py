@@ -4,6 +4,10 @@ The command line prints it as a single line and exits with code 2; a traceback a
 A message names the file or value, what was expected and what was found.
 """
 
+from collections.abc import Sequence
+
+FEW = 5
+
 
 class InputError(ValueError):
     """A value, file or folder given by the user cannot be used."""
@@ -11,6 +15,12 @@ class InputError(ValueError):
 
 class MissingData(InputError):
     """The files of a data set are not where they were looked for; a command for several data sets leaves it out."""
+
+
+def first_few(texts: Sequence[str]) -> str:
+    """The first `FEW` of many, and how many more there are."""
+    more = f"; and {len(texts) - FEW} more" if len(texts) > FEW else ""
+    return "; ".join(texts[:FEW]) + more
 
 
 def first_line(error: Exception) -> str:

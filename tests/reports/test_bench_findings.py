@@ -118,10 +118,8 @@ def test_the_steps_multiply_to_the_whole():
     alone, loop, fusion, preparing, whole = findings.shares(point)
     assert alone == pytest.approx(1 / 0.96)
     assert loop * fusion * preparing == pytest.approx(whole) == 4.0
-    steps = (
-        "the loop of branches brings 0.95×, fusion and read-out 2.10× over that, preparing 2.00× over that, 4.00× in"
-    )
-    assert steps in findings.what_contributes([point])
+    first, last = "the loop of branches brings 0.95×, fusion and read-out 2.10× over that,", "4.00× in all"
+    assert f"{first} preparing 2.00× over that, {last}" in findings.what_contributes([point])
 
 
 def test_a_series_is_told_against_the_recorded_serial_network_where_every_point_has_it():

@@ -133,6 +133,12 @@ def test_every_contender_is_explained():
     assert MEANING.keys() == contenders.CONTENDERS.keys()
 
 
+def test_on_a_gpu_the_overview_is_against_the_recorded_serial_network():
+    table = overview(suite(records.gpu()))
+    assert {(cell.text, cell.below) for row in table.rows for cell in row[4:]} == {("5.00×", "")}
+    assert table.caption == "Speed-up: time of serial-graph over ours (prepared), medians; 4 of 4 cells measured."
+
+
 @pytest.mark.parametrize(("prepared", "below"), [(5.0, ""), (19.8, ""), (20.2, ""), (25.0, "slower")])
 def test_a_cell_of_the_overview_is_slower_where_even_the_upper_quartile_is(prepared, below):
     lines = [

@@ -31,7 +31,7 @@ class Comparison:
 
 def compare(task: Inference | Training, names: Sequence[str], *, seconds: float, rounds: int = ROUNDS) -> Comparison:
     """Time the contenders called `names` on `task` for about `seconds`; one that fails is left out with its reason."""
-    torch._dynamo.reset()  # once, not for each: it forgets what the contenders before have compiled
+    torch._dynamo.reset()  # else it compiles a second point for shapes that change, slower; it forgets all before it
     result = Comparison()
     round_seconds = 0.0
     for name in names:

@@ -15,15 +15,13 @@ from rich.table import Table
 
 from para_former.cli.parsing import parse
 from para_former.data import DatasetSpec, is_picture, network_input, read_picture, spec_from_record
-from para_former.errors import InputError
+from para_former.errors import InputError, first_few
 from para_former.models import ParaFormer, load
 from para_former.records import Record, expect_file, write_atomically
 from para_former.training.device import pick_device
 from para_former.training.run import run_line
 
 SHOWN = 5
-NAMED = 5
-"""pictures that cannot be read, told in one line"""
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,7 @@ def run(arguments: list[str], console: Console) -> list[Record]:
         except InputError as error:
             refused.append(str(error))
     if refused:
-        more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
-        raise InputError("; ".join(refused[:NAMED]) + more)
+        raise InputError(first_few(refused))
     results = [
         {"image": str(path), "predictions": _predict(model, picture, spec, device)}
         for path, picture in zip(paths, pictures, strict=True)

@@ -16,11 +16,10 @@ from rich.console import Console
 from rich.progress import track
 
 from para_former.data.specs import DatasetSpec
-from para_former.errors import InputError
+from para_former.errors import InputError, first_few
 
 Images = UInt8[np.ndarray, "count height width channels"]
 Labels = Int64[np.ndarray, " count"]
-NAMED = 5  # unreadable pictures that an error names
 
 
 class Picture(NamedTuple):
@@ -65,9 +64,8 @@ def read_pictures(
         labels[row] = picture.label
         row += 1
     if unreadable and skipped is None:
-        names = "; ".join(f"{name}: {reason}" for name, reason in unreadable[:NAMED])
-        more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
-        raise InputError(f"{folder}: {what}: {len(unreadable)} of {count} pictures cannot be read: {names}{more}")
+        named = first_few([f"{name}: {reason}" for name, reason in unreadable])
+        raise InputError(f"{folder}: {what}: {len(unreadable)} of {count} pictures cannot be read: {named}")
     if skipped is not None:
         skipped.extend(name for name, _ in unreadable)
     return images[:row], labels[:row]

@@ -20,9 +20,8 @@ from torch import Tensor
 from para_former.errors import first_line
 
 LIMIT = 8  # shapes; each holds its own activations
-RECORDING = (
-    RLock()
-)  # held while recording or compiling: both first wait for the device, an error while another thread records
+RECORDING = RLock()
+"""held while recording or compiling: both first wait for the device, which is an error while another thread records"""
 WARMUP = 3  # calls before recording: libraries choose and allocate on the first ones
 ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-2, torch.bfloat16: 0.1, torch.float16: 0.1}
 """of the norm of the logits: two orders of sums differ by less (float32 with a GPU's TF32), a wrong kernel by more"""

@@ -149,11 +149,9 @@ def _from_run(folder: Path, config: ModelConfig) -> _Source:
     names += ("depth", "merge") if own.branches > 1 else ()
     names += ("patch_size", "in_channels") if own.stem == "conv" else ()
     weights = under_timm_names(model.state_dict(), own)
-    if own.stem == "conv":  # timm reads off a patch projection how the positions lie
-        weights["patch_embed.proj.weight"] = torch.zeros(own.width, own.in_channels, own.patch_size, own.patch_size)
-    weights = _resized(weights, config, own.image_shape)
-    if own.stem == "conv":
-        del weights["patch_embed.proj.weight"]
+    patches = torch.zeros(own.width, own.in_channels, own.patch_size, own.patch_size)  # tell timm how positions lie
+    resized = _resized({"patch_embed.proj.weight": patches, **weights}, config, own.image_shape)
+    weights = {name: tensor for name, tensor in resized.items() if name in weights}  # none behind convolutions
     return _Source(weights=weights, sizes={name: getattr(own, name) for name in names}, normalization=None)
 
 
@@ -165,7 +163,7 @@ def _resized(
         vit = serial_vit(config)
     vit.pretrained_cfg = {"input_size": (config.in_channels, *image_shape)}
     resized = checkpoint_filter_fn(dict(weights), vit)
-    if (kernel := resized.get("patch_embed.proj.weight")) is not None:  # absent behind convolutions
+    if (kernel := resized.get("patch_embed.proj.weight")) is not None:  # what a file lacks is told later
         kernel = adapt_input_conv(config.in_channels, kernel, base_chans=kernel.shape[1])
         resized["patch_embed.proj.weight"] = kernel
     return resized

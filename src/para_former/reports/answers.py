@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from para_former.reports import findings, paper
 from para_former.reports.document import Cell, Table
-from para_former.reports.experiments import Experiment, Network
+from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.findings import median_ms
 from para_former.reports.fingerprint import wording
 from para_former.reports.tables import latency, milliseconds, not_measured, signed, title
@@ -47,14 +47,16 @@ def fingerprint(found: Sequence[Experiment], chosen: Sequence[Experiment]) -> st
 
 def _above(found: Sequence[Experiment]) -> str:
     """Which combinations have passed the paper's figures already: they are too strong to be the paper's."""
-    above: dict[str, list[str]] = {}
-    for experiment in found:
-        for network in experiment.measured:
-            if network.paper_top1 and network.top1 > network.paper_top1 and experiment.epochs < paper.EPOCHS:
-                settings = f"after {experiment.epochs} epochs with {wording(experiment)}"
-                by = f"{network.label} by {network.top1 - network.paper_top1:.2f}"
-                above.setdefault(settings, []).append(by)
-    texts = [f"{', '.join(networks)} points {settings}" for settings, networks in above.items()]
+    above = [
+        (f"after {experiment.epochs} epochs with {wording(experiment)}", network)
+        for experiment in found
+        for network in experiment.measured
+        if network.paper_top1 and network.top1 > network.paper_top1 and experiment.epochs < paper.EPOCHS
+    ]
+    texts = [
+        ", ".join(f"{one.label} by {one.top1 - one.paper_top1:.2f}" for _, one in members) + f" points {settings}"
+        for settings, members in grouped(above, lambda pair: pair[0]).items()
+    ]
     return f"Above the paper already, in fewer epochs: {'; '.join(texts) or 'none'}."
 
 

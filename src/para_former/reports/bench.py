@@ -116,6 +116,11 @@ class Suite:
         return Counter(point.baseline for point in self.points).most_common(1)[0][0]
 
     @property
+    def peer(self) -> str:
+        """What inference is told against."""
+        return serial_peer(self.inference) if self.inference else self.baseline
+
+    @property
     def crossed(self) -> tuple[tuple[Point, ...], ...]:
         """Rows of points of one network, wherever networks meet several inputs and inputs several networks."""
         kept = list(self.inference)

@@ -15,8 +15,7 @@ NAMED = 3  # points named in one sentence
 
 def sentences(suite: Suite) -> list[str]:
     """The reading of one suite's tables."""
-    peer = serial_peer(suite.inference) if suite.inference else suite.baseline
-    texts = [_against(suite.inference, peer, lambda point: peer)]
+    texts = [_against(suite.inference, suite.peer, lambda point: suite.peer)]
     if suite.baseline != "loop":
         texts.append(_against(suite.inference, "the loop of branches", lambda point: "loop"))
         texts.append(_against(suite.inference, "the model as it is", lambda point: "stacked"))
@@ -144,11 +143,8 @@ def _training(point: Point) -> str:
     if not point.speedup(point.ours):
         return ""
     peaks = [point.contenders[each]["peak_bytes"] for each in (point.ours, point.baseline)]
-    memory = (
-        f", with {peaks[0] / peaks[1]:.1%} of the peak memory of {point.baseline}".replace("%", " %")
-        if all(peaks)
-        else ""
-    )
+    share = f"{peaks[0] / peaks[1]:.1%}".replace("%", " %") if all(peaks) else ""
+    memory = f", with {share} of the peak memory of {point.baseline}" if share else ""
     return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point)}{memory}."
 
 

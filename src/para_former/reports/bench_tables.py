@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct, serial_peer
+from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
 from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
@@ -35,8 +35,7 @@ def overview(suite: Suite) -> Table | None:
     """Speed-up of ours over a serial network, or the suite's baseline: a row a network, a column an input."""
     if not suite.crossed:
         return None
-    points = [point for members in suite.crossed for point in members]
-    peer, columns = serial_peer(points), distinct(map(column, points))
+    peer, columns = suite.peer, distinct(column(point) for members in suite.crossed for point in members)
     measured, rows = 0, []
     for members in suite.crossed:
         by_column = {column(point): point for point in members}

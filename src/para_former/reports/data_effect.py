@@ -105,7 +105,7 @@ def _proportion(found: Series) -> str:
     """The paper's words, taken at their word."""
     tested = [(network, found.measured(network)) for network in found.networks]
     grown = [(network, *_times(measured)) for network, measured in tested if len(measured) > 1]
-    grown = [(network, times, better) for network, times, better in grown if times >= 2]
+    grown = [each for each in grown if each[1] >= 2]
     if not grown:
         return ""
     proportional = [network for network, times, better in grown if better > 0.9 * times]

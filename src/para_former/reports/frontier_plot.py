@@ -22,7 +22,8 @@ def frontier_plot(dataset: str, members: Sequence[Point], front: Sequence[Point]
         else:
             room = 0.12 * (max(times) - min(times)) or 0.1 * max(times)
             axes.set_xlim(max(0.0, min(times) - room), max(times) + room)
-        heights += [each.top1 + side * (each.network.spread or 0.0) for each in front for side in (-1, 1)]
+        bars = {each.ms: each.network.spread or 0.0 for each in front}
+        heights += [each.top1 + side * bars[each.ms] for each in front for side in (-1, 1)]
         room = 0.1 * (max(heights) - min(heights)) or 1.0
         axes.set_ylim(min(heights) - room, max(heights) + room)
         stairs = [(front[0].ms, axes.get_ylim()[0])]
@@ -33,7 +34,6 @@ def frontier_plot(dataset: str, members: Sequence[Point], front: Sequence[Point]
         for each in members:
             _mark(axes, each, on_front=each in front)
         names = [(each.ms, each.top1, colour_of(each.network), short_name(each.network)) for each in front]
-        bars = {each.ms: each.network.spread or 0.0 for each in front}
         taken = [[(each.ms, each.top1)] for each in members]
         taken += [[(each.ms, each.top1 - bars[each.ms]), (each.ms, each.top1 + bars[each.ms])] for each in front]
         label_points(axes, names, [stairs, *taken])

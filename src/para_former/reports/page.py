@@ -168,11 +168,8 @@ def _classes(experiment: Experiment) -> Iterator[Block]:
             title = f"{place}: {classes[k]}, {top1[k]:.1f} %."
             samples.append(Figure((images(pngs),), title, _mistaken(classes, confusion[k], k)))
     runs = len(network.tested)
-    among = (
-        ""
-        if runs == 1
-        else f", the {'middle' if runs % 2 else 'lower' if runs == 2 else 'lower middle'} one of {runs} runs"
-    )
+    which = "middle" if runs % 2 else "lower" if runs == 2 else "lower middle"
+    among = f", the {which} one of {runs} runs" if runs > 1 else ""
     yield Heading(3, f"Class by class: {network.label}, {experiment.name}, seed {run.line['seed']}{among}")
     if len(bars.panels) == 1:
         yield Grid("samples", (bars, *samples))

@@ -48,7 +48,7 @@ def similarity_study(
         found = f"{len(set(labels))} classes among {count} images"
         raise InputError(f"similarity: expected two images of one class and one of another, found {found}")
     pixels = SlotValues("pixels", 0, True, together.flatten(1)[None])
-    by_pixels = cosines(pixels.values, count).cpu()
+    by_pixels = cosines(pixels.values, count)
     generator = np.random.default_rng(0)
     shuffles = [generator.permutation(labels) for _ in range(SHUFFLES)]
     slots = [_slot(pixels, count, labels, shuffles, by_pixels)]
@@ -63,7 +63,7 @@ def cosines(values: Float[Tensor, "branches batch numbers"], count: int) -> Floa
     moved = values - values[:, :count].mean(1, keepdim=True)
     products = sum(branch[:count] @ branch.T for branch in moved)
     sizes = moved.square().sum((0, 2)).sqrt().clamp(min=torch.finfo(values.dtype).tiny)
-    return products / sizes[:count, None] / sizes
+    return (products / sizes[:count, None] / sizes).cpu()
 
 
 def auc(ranks: Float[np.ndarray, " pairs"], positive: Bool[np.ndarray, " pairs"]) -> float:
@@ -81,7 +81,7 @@ def _slot(slot: SlotValues, count: int, labels: np.ndarray, shuffles: list[np.nd
     """Mean and quartiles for each kind of pair, the AUC with the range of its null, and the course against pixels."""
     from scipy.stats import rankdata  # slow to import, and needed here alone
 
-    similar = cosines(slot.values, count).cpu()
+    similar = cosines(slot.values, count)
     rows, columns = np.triu_indices(count, 1)
     pairs, pixel_pairs = (found[:, :count].numpy()[rows, columns] for found in (similar, by_pixels))
     same = labels[rows] == labels[columns]
