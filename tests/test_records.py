@@ -22,6 +22,7 @@ from para_former.records import (
     find_records,
     read_records,
     remove_leftovers,
+    shape,
     write_atomically,
     write_records,
     write_together,
@@ -267,3 +268,7 @@ def test_two_writers_lose_none_of_one_another_s_records(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "open", opened, raising=False)
     append_record(path, {"kind": "own"})
     assert [record["kind"] for record in read_records(path)] == ["first", "other", "own"]
+
+
+def test_heads_that_a_record_leaves_out_have_64_numbers_each():
+    assert [shape({"width": width, "tokens": 65})["heads"] for width in (64, 192, 768)] == [4, 3, 12]

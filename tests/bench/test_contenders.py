@@ -135,7 +135,7 @@ def test_without_vit_pytorch_the_reason_says_how_to_get_it(monkeypatch):
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
 @pytest.mark.parametrize("name", ["serial-compiled", "prepared-compiled"])
 def test_compiled_contenders_equal_the_plain_loop(name, no_shape_checks):
-    assert error_of(name, task_of(dtype=torch.float32)) < 1e-5
+    assert error_of(name, task_of(layers=2, dtype=torch.float32)) < 1e-5
 
 
 def test_what_falls_back_is_not_timed_under_its_name():
@@ -176,3 +176,27 @@ def test_vit_pytorch_has_mlps_and_a_read_out_of_the_same_kind(depth, layers, poo
 
 def test_a_training_step_in_bfloat16_multiplies_in_bfloat16():
     assert 1e-4 < error_of("stacked", task_of(dtype=torch.bfloat16, kind=Training)) < 0.1
+
+
+def test_ours_in_bfloat16_multiplies_in_it_whatever_the_task():
+    assert 1e-4 < error_of("prepared-bf16", task_of(dtype=torch.float32)) < 0.1
+
+
+@pytest.mark.parametrize(("depth", "layers"), [(1, 6), (2, 6)])
+def test_vit_pytorchs_parallel_network_is_as_deep_as_ours(depth, layers):
+    pytest.importorskip("vit_pytorch")
+    network = vit_pytorch_parallel(ModelConfig(depth=depth, layers=layers, **TINY))
+    assert len(network.transformer.layers) == depth
+
+
+def test_an_error_in_the_attention_would_be_seen(monkeypatch):
+    """With the small weights of an untrained network it looks everywhere alike, whatever the queries."""
+
+    def build(task):
+        network = CONTENDERS["serial"].build(task)
+        with torch.no_grad():
+            network.blocks[0].attn.qkv.weight[: task.model.config.width] *= 1.1  # the queries
+        return network
+
+    monkeypatch.setitem(CONTENDERS, "spoiled", Contender(build, "serial"))
+    assert error_of("spoiled", task_of()) > 1e-4

@@ -16,8 +16,15 @@ def four_times(*names):
 
 
 def test_a_latency_is_ours_beside_the_peers_and_above_1_where_ours_is_faster(monkeypatch):
-    monkeypatch.setattr(latency, "compare", lambda *_, **__: four_times("serial", "prepared"))
-    line = latency.measure_latency(ModelConfig(layers=2, **TINY), rounds=3)
+    asked = []
+
+    def compare(task, names, **limits):
+        asked.append((len(task.images), limits["rounds"]))
+        return four_times(*names)
+
+    monkeypatch.setattr(latency, "compare", compare)
+    line = latency.measure_latency(ModelConfig(layers=2, **TINY), batch=2, rounds=3)
+    assert asked == [(2, 3)] == [(line["batch"], line["rounds"])]
     assert [line[name]["median"] for name in ("ours_ms", "peer_ms", "ratio")] == [1.0, 4.0, 4.0]
 
 

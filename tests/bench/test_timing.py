@@ -71,15 +71,18 @@ def test_ratio_refuses_runs_of_different_length():
 
 
 def test_the_time_of_a_call_is_the_mean_of_several_whatever_their_number(monkeypatch):
-    """A clock that only the functions move: one is called 5 times in its turn, the other once."""
-    now = [0.0]
+    """A clock that only the functions move. Two warm-ups; then in each turn one call alone, or one that is not timed
+    and as many as take 10 ms, but at most 20."""
+    now, calls = [0.0], []
 
-    def taking(seconds):
+    def taking(name, seconds):
         def function():
+            calls.append(name)
             now[0] += seconds
 
-        return function
+        return name, function
 
     monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    times = timing.interleave({"fast": taking(0.002), "slow": taking(0.02)}, rounds=3)
-    assert times == {"fast": pytest.approx([2.0] * 3), "slow": pytest.approx([20.0] * 3)}
+    times = timing.interleave(dict([taking("fast", 0.002), taking("slow", 0.02), taking("tiny", 1e-5)]), rounds=3)
+    assert times == {name: pytest.approx([ms] * 3) for name, ms in (("fast", 2.0), ("slow", 20.0), ("tiny", 0.01))}
+    assert [calls.count(name) for name in times] == [2 + 3 * (1 + 5), 2 + 3, 2 + 3 * (1 + 20)]

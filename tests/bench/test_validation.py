@@ -1,13 +1,15 @@
 """Predictions beside measured times: the right points are compared, and the ratio says which way they are off."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from para_former.bench import validation
 from para_former.bench.points import Point
-from para_former.bench.validation import points, predicted_beside_measured, validate
+from para_former.bench.validation import CONFIG_FIELDS, PREDICTED, points, predicted_beside_measured, validate
 from para_former.execution.device import DeviceConstants
 from para_former.execution.planner import predict
 from para_former.models import ModelConfig
@@ -57,6 +59,18 @@ def test_on_a_gpu_a_serial_network_is_predicted_as_a_graph():
     assert {(row["contender"], row["measured_ms"]) for row in rows} <= measured
 
 
+@pytest.mark.parametrize("path", sorted((RESULTS / "planner").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_of_serial_networks_the_committed_predictions_are_todays(path):
+    """Ours were computed in other ways when they were timed (docs/planner.md)."""
+    rows = [row for row in read_records(path) if row["contender"].startswith("serial")]
+    for row in rows:
+        constants = DeviceConstants.from_dict(row["constants"])
+        config = ModelConfig(**{name: row[name] for name in CONFIG_FIELDS})
+        found = predict(config, constants, row["batch"], PREDICTED[constants.kind][row["contender"]])
+        assert (found.ms, found.limit) == (pytest.approx(row["predicted_ms"]), row["limit"])
+    assert rows
+
+
 def test_other_devices_formats_and_kinds_of_record_are_left_out():
     others = [record(device="cuda"), record(mode="training"), record(dtype="bfloat16"), {"kind": "run"}]
     assert predicted_beside_measured(others, CPU) == []
@@ -83,6 +97,8 @@ def test_every_point_is_measured_once_with_constants_of_its_own(monkeypatch, tmp
     records = read_records(path)
     assert [{name: record[name] for name in row} for record, row in zip(records, both, strict=True)] == both
     assert all(record["kind"] == "prediction" and record["constants"]["memory_rate"] for record in records)
+    larger = [replace(point, batch=2) for point in small]
+    assert [row["batch"] for row in validate(larger, path, device, seconds=0.0)] == [2] * 4
 
 
 def test_points_cover_every_network_width_batch_and_read_out():

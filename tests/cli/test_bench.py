@@ -104,3 +104,11 @@ def test_bench_takes_the_seconds_of_a_point(run, monkeypatch):
     monkeypatch.setitem(SUITES, "quick", lambda: [Point(layers=2, width=64, image_size=8)])
     assert run("bench", "--seconds-per-point=0").code == 0
     assert [record["rounds"] for record in read_records(Path("runs/bench/bench-quick.jsonl"))] == [3]
+
+
+def test_a_row_shows_prepared_before_stacked():
+    setting = {**Point(layers=4, width=64, image_size=8).setting, "baseline": "serial"}
+    each = {"relative_error": 0.0, "ratio": {"q1": 1.0, "median": 1.0, "q3": 1.0}}
+    times = {"serial": 3.0, "stacked": 2.0, "prepared": 1.0}
+    contenders = [{**each, "name": name, "ms": {"median": time}} for name, time in times.items()]
+    assert "prepared 1.000" in row({**setting, "contenders": contenders})

@@ -14,7 +14,9 @@ from PIL import Image
 from rich.console import Console
 
 from para_former.cli.main import COMMANDS
+from para_former.cli.train import recipe_of
 from para_former.data import DeviceSplit, evaluation_batches, load_dataset
+from para_former.errors import InputError
 from para_former.models import load, save
 from para_former.records import read_records
 from para_former.reports.console import print_tables
@@ -58,7 +60,10 @@ def test_train_prints_every_epoch_the_test_and_where_the_run_is(run):
     code, out, err = run(*TRAIN, "--epochs=2", "--output=mine")
     assert (code, err) == (0, "")
     assert "epoch 1/2" in out and "epoch 2/2" in out and "mine" in out
-    (test,) = [line for line in read_records(Path("mine/record.jsonl")) if line["kind"] == "test"]
+    lines = read_records(Path("mine/record.jsonl"))
+    (test,), epochs = ([line for line in lines if line["kind"] == kind] for kind in ("test", "epoch"))
+    for line in epochs:
+        assert f"loss {line['train_loss']:.3f}  validation {line['validation_top1']:.2f} %" in out
     assert f"{test['top1']:.2f} %" in out
     assert not has_json(out)
 
@@ -95,7 +100,8 @@ def test_evaluate_notes_the_split_and_changes_nothing_else_in_the_run(run, train
     notes, before = trained / "evaluations.jsonl", files()
     seen = len(read_records(notes)) if notes.exists() else 0
     assert run("evaluate", trained, "--device=cpu").code == 0
-    assert [line["split"] for line in read_records(notes)[seen:]] == ["test"]
+    (note,) = read_records(notes)[seen:]
+    assert note["split"] == "test" and note["environment"].keys() >= {"hardware", "versions", "commit", "time"}
     assert {path: content for path, content in files().items() if path != notes} == {
         path: content for path, content in before.items() if path != notes
     }
@@ -253,3 +259,20 @@ def test_evaluate_prints_the_accuracy_of_each_class_beside_its_name(run, trained
     assert {name: float(value) for name, value in shown.items()} == pytest.approx(
         dict(zip(result["classes"], result["per_class_top1"], strict=True)), abs=0.051
     )
+
+
+@pytest.mark.parametrize("command", ["evaluate", "uat freedom"])
+def test_data_are_looked_for_where_the_user_says(run, trained, monkeypatch, command):
+    asked = []
+
+    def dataset_of(line, data_root):
+        asked.append(data_root)
+        raise InputError("enough")
+
+    monkeypatch.setattr(f"para_former.cli.{command.split()[0]}.dataset_of", dataset_of)
+    assert run(*command.split(), trained, "--data-root=mine").code == 2 and asked == [Path("mine")]
+
+
+def test_a_name_that_says_its_size_needs_no_width_beside_it():
+    assert recipe_of(["--dataset=digits", "--model=para_former_small_2_2"]).width is None
+    assert recipe_of(["--dataset=digits"]).width == 64

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from para_former.cli import plan
 from para_former.execution.device import read_constants, write_constants
@@ -117,3 +118,10 @@ def test_plan_sets_the_serial_time_and_the_speed_up_beside_each_network(run, tmp
     assert [float(row[4]) for row in rows] == pytest.approx([each.serial.ms for each in expected], rel=0.01)
     speedups = [each.serial.ms / each.prepared.ms for each in expected]
     assert [float(row[5]) for row in rows] == pytest.approx(speedups, rel=0.01)
+
+
+def test_constants_are_measured_on_the_threads_and_in_the_number_format_that_are_asked_for(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(plan, "measure_device", lambda place, threads, dtype: asked.append((threads, dtype)) or CPU)
+    run("plan", "--budget-ms=5", "--device=cpu", "--dtype=bfloat16")
+    assert asked == [(torch.get_num_threads(), torch.bfloat16)]

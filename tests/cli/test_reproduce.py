@@ -83,3 +83,23 @@ def test_a_table_with_a_cell_that_diverged_is_reported_and_fails(run, monkeypatc
     code, out, err = run("reproduce", "--table=1-1,1-2", "--epochs=1", "--device=cpu", "--output=table")
     assert (code, err.count("\n")) == (1, 1) and "loss not finite" in err
     assert "1 of 2 cells finished; next is para_former_1_2" in out and Path("table/report.md").exists()
+
+
+def test_cells_look_for_their_data_where_the_user_says(run, asked):
+    run("reproduce", "--table=1-1", "--data-root=mine")
+    assert [each.data_root for each in asked] == [Path("mine")]
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--ablation", {("shallow", None), ("shallow-ablation", None)}),
+        ("--fingerprint", {("fingerprint", None)}),
+        ("--train-images=200,100", {("shallow", 200), ("shallow", 100)}),
+        ("--recipe=shallow", {("shallow", None)}),
+    ],
+)
+def test_every_study_lists_cells_of_its_own(run, asked, monkeypatch, flag, expected):
+    monkeypatch.setattr(reproduce, "is_finished", lambda folder: True)  # then no data are needed
+    run("reproduce", "--dataset=cifar10", "--recipe=shallow", "--table=1-1", flag)
+    assert {(each.recipe, each.train_images) for each in asked} == expected

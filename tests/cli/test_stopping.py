@@ -9,6 +9,8 @@ import time
 import pytest
 
 from para_former.cli import train
+from para_former.cli.main import main
+from para_former.cli.stopping import stoppable
 from tests.training.helpers import outcome
 
 NETWORK = "--model para_former_1_2 --width 16 --heads 2"
@@ -25,8 +27,15 @@ def start(arguments, folder):
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert main([*shlex.split(TRAIN), f"--output={folder}"]) == 0
+    return outcome(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_in_one_line_with_the_command_that_goes_on(tmp_path, run, number):
+def test_a_signal_stops_in_one_line_with_the_command_that_goes_on(tmp_path, run, uninterrupted, number):
     process = start(shlex.split(f"{TRAIN} --output run"), tmp_path)
     record = tmp_path / "run/record.jsonl"
     while not (record.exists() and record.read_text().count("\n") > 0):
@@ -39,10 +48,9 @@ def test_a_signal_stops_in_one_line_with_the_command_that_goes_on(tmp_path, run,
     command = err.split("by: para-former ")[1]
     assert shlex.split(command) == shlex.split(f"{TRAIN} --output run --resume")
 
-    for arguments in (shlex.split(command), shlex.split(f"{TRAIN} --output whole")):
-        code, _, err = run(*arguments)
-        assert (code, err) == (0, "")
-    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+    code, _, err = run(*shlex.split(command))
+    assert (code, err) == (0, "")
+    assert outcome(tmp_path / "run") == uninterrupted
 
 
 def test_stopped_before_anything_was_done_the_same_command_begins(run, monkeypatch):
@@ -56,3 +64,10 @@ def test_stopped_before_anything_was_done_the_same_command_begins(run, monkeypat
         1,
         f"para-former train: stopped; go on from the last whole epoch by: para-former {shlex.join(arguments)}\n",
     )
+
+
+def test_after_a_command_sigterm_is_what_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable(lambda: ""):
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before

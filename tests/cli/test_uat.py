@@ -86,9 +86,10 @@ def test_a_study_looks_at_as_many_images_as_asked_and_diversity_at_those_learned
         assert record["images"] == images
 
 
-def test_approximation_fits_as_many_seeds_as_asked(run):
+def test_approximation_fits_as_many_seeds_as_asked_and_says_how_much_memory_it_took(run):
     (record,) = json.loads(run("uat", "approximation", "--terms=4", "--seeds=2", "--json").out)["records"]
     assert {(curve["seeds"], len(curve["error"][0])) for curve in record["curves"]} == {(2, 2)}
+    assert 2**26 < record["environment"]["peak_memory"] < 2**38  # bytes of this process
 
 
 def test_what_was_studied_before_a_run_that_cannot_be_is_kept(run, trained, tmp_path):

@@ -245,6 +245,14 @@ def test_or_left_out_and_named_in_the_data_set(divided):
     refused(divided, "1 of 18 pictures")  # the other setting is another cache
 
 
+def test_a_cache_with_pictures_left_out_is_not_that_of_the_whole_folder(divided):
+    """Where all pictures lie together, neither counts nor sizes tell one from the other."""
+    whole = divided / "train"
+    (whole / "dog" / "03.png").write_text("text")
+    assert load_dataset(f"folder:{whole}", image_size=4, skip_corrupt=True).skipped == ("dog/03.png",)
+    refused(whole, "1 of 15 pictures", image_size=4)
+
+
 def test_nothing_to_leave_out(divided):
     assert load_dataset(f"folder:{divided}", image_size=4, validation_fraction=0.1, skip_corrupt=True).skipped == ()
 

@@ -37,7 +37,15 @@ def process(**variables):
 @pytest.fixture(scope="module")
 def interpreter():
     with process(TRITON_INTERPRET="1") as pool:
+        pool.submit(take_few_programs).result()
         yield pool
+
+
+def take_few_programs():
+    """The interpreter runs one after another; with these a sum still has more parts than one block."""
+    from para_former.execution import fused
+
+    fused.MLP_PROGRAMS = 24
 
 
 def fused(model, dtype=torch.float32):
@@ -74,9 +82,9 @@ def test_the_first_branches_of_any_shape_equal_the_loop_over_them(interpreter, f
 def test_tiles_that_do_not_hold_a_whole_network_equal_the_loop(interpreter, depth):
     """Several blocks of pixels, tokens, widths, hidden units, parts and classes; several slices of what is between."""
     sizes = {"width": 260, "heads": 2, "image_size": 32, "patch_size": 8, "mlp_ratio": 3.9, "num_classes": 17}
-    fields = {"depth": depth, "layers": 4 * depth, **sizes}
-    found = interpreter.submit(answer, fields, 2).result()
-    torch.testing.assert_close(found, expected(fields, 2), rtol=TOLERANCE, atol=TOLERANCE)
+    fields = {"depth": depth, "layers": 2 * depth, **sizes}
+    found = interpreter.submit(answer, fields, 1).result()
+    torch.testing.assert_close(found, expected(fields, 1), rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("depth", [1, 2])

@@ -232,8 +232,9 @@ def test_bad_arguments_name_what_was_expected(no_shape_checks):
     with pytest.raises(pf.InputError, match="dtype: expected one of .* found torch.int8"):
         pf.prepare(model, dtype=torch.int8)
     prepared = pf.prepare(model)
-    with pytest.raises(pf.InputError, match="branches: expected 1 to 6, found 7"):
-        prepared(images_for(model), branches=7)
+    for branches in (-1, 0, 7):
+        with pytest.raises(pf.InputError, match=f"branches: expected 1 to 6, found {branches}"):
+            prepared(images_for(model), branches=branches)
     model.head = torch.nn.Sequential(model.head)
     for refuse in (pf.prepare, lambda model: pf.reference(model, images_for(model))):
         with pytest.raises(pf.InputError, match="head: expected one linear map, or none, found Sequential"):

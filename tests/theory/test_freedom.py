@@ -80,3 +80,8 @@ def test_probes_see_frobenius_distances():
 def test_a_depth_of_zero_is_refused():
     with pytest.raises(InputError, match="at least 1"):
         theory.degrees_of_freedom(0)
+
+
+def test_the_moving_share_of_known_numbers():
+    values = torch.tensor([[[1.0], [3.0]], [[-1.0], [1.0]], [[2.0], [2.0]]], dtype=torch.float64)
+    assert moving_share(values).tolist() == pytest.approx([0.2, 1.0, 0.0])

@@ -8,6 +8,7 @@ import torch
 from para_former.data import load_dataset
 from para_former.errors import InputError
 from para_former.theory import on_data
+from para_former.theory.studies import untrained
 from tests.networks import small_network
 
 
@@ -61,10 +62,18 @@ def test_similarity_needs_pairs_of_one_class_and_of_two(digits, count):
         on_data.similarity(digits_network(), digits, count)
 
 
-def test_digits_have_no_mirrored_twins(digits, monkeypatch):
-    flips, real = [], on_data.augment_pixels
+def test_twins_are_moved_by_up_to_an_eighth_and_digits_are_not_mirrored(digits, monkeypatch):
+    asked, real = [], on_data.augment_pixels
     monkeypatch.setattr(
-        on_data, "augment_pixels", lambda pixels, uniforms, how: flips.append(how.flip) or real(pixels, uniforms, how)
+        on_data, "augment_pixels", lambda pixels, uniforms, how: asked.append(how) or real(pixels, uniforms, how)
     )
     on_data.similarity(digits_network(), digits, 12)
-    assert flips == [False]
+    assert [(how.padding, how.flip) for how in asked] == [(1, False)]
+
+
+def test_the_trained_network_stands_beside_the_untrained_one(digits, monkeypatch):
+    model = digits_network()
+    monkeypatch.setattr(on_data, "similarity_study", lambda network, *_: {"slots": network.head.weight.tolist()})
+    found = on_data.similarity(model, digits, 12)
+    assert found["slots"] == model.head.weight.double().tolist()
+    assert found["untrained"] == untrained(model).head.weight.double().tolist()

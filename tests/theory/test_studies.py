@@ -29,3 +29,15 @@ def test_the_untrained_network_is_the_same_every_time():
     for name, parameter in one.named_parameters():
         torch.testing.assert_close(parameter, other.get_parameter(name), rtol=0, atol=0)
     assert not torch.equal(one.head.weight, model.head.weight)
+
+
+def test_a_network_whose_modules_add_nothing_is_its_linear_part():
+    model = small_network(pool="mean")
+    (level,) = model.levels
+    with torch.no_grad():
+        for product in (level.attn.proj, level.mlp.fc2):
+            product.weight.zero_(), product.bias.zero_()
+        model.fc_norm.bias.zero_(), model.head.bias.zero_()
+    linear, *others = decomposition_study(model, images_for(model))["parts"]
+    assert (linear["part"], linear["size"], linear["moving"]) == ("linear", pytest.approx(1), pytest.approx(1))
+    assert all(part["size"] == part["moving"] == 0 for part in others)

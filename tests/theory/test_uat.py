@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from para_former.theory import uat
 from para_former.theory.targets import targets
 from para_former.theory.uat import Approximator, error_against_terms, fit, relative_error, slope
 
@@ -44,6 +45,13 @@ def test_training_all_parameters_is_never_worse_than_the_output_alone():
     assert all(trained <= drawn for drawn, trained in zip(*found, strict=True))
 
 
+def test_steps_that_lead_away_leave_the_best_that_was_seen(monkeypatch):
+    monkeypatch.setattr(uat, "RATE", 50.0)
+    points = targets()[0].points
+    found = [error_against_terms(points, points, [4, 8], 1, how, steps=30)["error"] for how in ("output", "all")]
+    assert all(trained <= drawn for drawn, trained in zip(*found, strict=True))
+
+
 def test_the_rate_of_a_power_law_is_its_exponent():
     assert slope([1, 4, 16], [1.0, 0.5, 0.25]) == pytest.approx(-0.5)
 
@@ -53,6 +61,8 @@ def test_the_rate_is_that_of_the_median_and_seeds_are_fits_of_their_own():
     found = error_against_terms(wave.points, wave.check, [2, 8, 32], seeds=3, how="output")
     assert all(len(set(row)) == 3 for row in found["error"])
     assert found["rate"] == pytest.approx(slope(found["terms"], [statistics.median(row) for row in found["error"]]))
+    slopes = [slope(found["terms"], errors) for errors in zip(*found["error"], strict=True)]
+    assert (found["rate_low"], found["rate_high"]) == pytest.approx((min(slopes), max(slopes)))
 
 
 def test_a_relative_error_is_one_of_what_varies():

@@ -4,31 +4,52 @@ from pathlib import Path
 
 import pytest
 
-from para_former.data import SPECS
-from para_former.records import read_records
+from para_former.data import SPECS, get_spec, spec_from_record
+from para_former.records import ABLATION, FINGERPRINT, read_records
 from para_former.training.ablation import changed
+from para_former.training.fingerprint import variants
 from para_former.training.recipes import RECIPES, get_recipe, with_model
 
 RESULTS = Path(__file__).parents[2] / "results"
-
-
+COMMITTED = {path.parent: read_records(path)[0] for path in sorted(RESULTS.glob("*/*/**/record.jsonl"))}
 CHOSEN = ("epochs", "seed", "precision", "train_images", "pretrained")  # on the command line, not by a recipe
 
 
-def committed_runs():
-    for path in sorted(RESULTS.glob("*/*/**/record.jsonl")):
-        line = read_records(path)[0]
-        if line["recipe"] in RECIPES:
-            yield pytest.param(line, id=path.parent.relative_to(RESULTS).as_posix())
+def committed_runs(*recipes):
+    for folder, line in COMMITTED.items():
+        if line["recipe"] in recipes:
+            yield pytest.param(folder, line, id=folder.relative_to(RESULTS).as_posix())
 
 
-@pytest.mark.parametrize("line", list(committed_runs()))
-def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(line):
+@pytest.mark.parametrize(("folder", "line"), list(committed_runs(*RECIPES)))
+def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(folder, line):
     """Else the figures in the docs are no longer those of the recipe."""
     config = with_model(get_recipe(line["recipe"], line["dataset"]), line["model"])
     short = line["dataset"] == "flowers102" and line["epochs"] < 500  # without mixing: docs/finetuning.md
     own, chosen = config.conditions(), (*CHOSEN, "mixup", "cutmix") if short else CHOSEN
     assert config.first_difference({**line["config"], **{name: own[name] for name in chosen}}) is None
+
+
+@pytest.mark.parametrize(("folder", "line"), list(committed_runs(ABLATION, FINGERPRINT)))
+def test_a_study_is_what_it_was_when_its_committed_runs_were_trained(folder, line):
+    if line["recipe"] == FINGERPRINT:
+        study, recipe = variants, "paper" if line["epochs"] == 5 else "paper-short"
+    else:
+        study, recipe = changed, "shallow"
+    config = with_model(dict(study(get_recipe(recipe, line["dataset"])))[folder.parent.name], line["model"])
+    own = config.conditions()
+    assert config.first_difference({**line["config"], **{name: own[name] for name in CHOSEN}}) is None
+
+
+def test_a_data_set_is_what_it_was_when_its_committed_runs_were_trained():
+    for folder, line in COMMITTED.items():
+        if not line.get("pretrained"):  # whose inputs are those of other data
+            assert spec_from_record(line["spec"]) == get_spec(line["dataset"], line["config"]["image_size"]), folder
+
+
+def test_epochs_are_those_of_the_paper_and_of_the_docs():
+    epochs = [get_recipe(name, "cifar10").epochs for name in ("paper", "paper-short", "finetune")]
+    assert epochs == [500, 10, 10]
 
 
 def test_fine_tuning_has_the_settings_that_it_cites():

@@ -272,3 +272,11 @@ def test_a_resumed_run_clears_away_what_a_killed_one_was_writing():
     (Path("run") / ".checkpoint.next.safetensors.123.tmp").touch()
     train_quietly(tiny_run(resume=True), deadline=Deadline(1e-9))
     assert not list(Path("run").glob(".*.tmp"))
+
+
+def test_a_resumed_run_looks_for_its_data_where_the_user_says(monkeypatch):
+    train_quietly(tiny_run(), deadline=Deadline(1e-9))
+    asked, real = [], loop.dataset_of
+    monkeypatch.setattr(loop, "dataset_of", lambda line, root: asked.append(root) or real(line, root))
+    train_quietly(tiny_run(resume=True, data_root=Path("mine")), deadline=Deadline(1e-9))
+    assert asked == [Path("mine")]
