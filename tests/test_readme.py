@@ -4,10 +4,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
 
 from para_former.cli.main import COMMANDS
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_example_prints_what_stands_below_it():
@@ -21,8 +25,11 @@ def test_every_command_is_shown_and_every_shown_command_exists():
 
 
 def test_every_file_it_names_is_there():
-    root = Path(__file__).parents[1]
     for name in re.findall(r"`((?:docs|results|models|execution|training)/[\w./]*|[\w]+\.(?:py|cff))`", README):
-        assert (root / name).exists() or (root / "src/para_former" / name).exists(), name
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert links and all((root / link).exists() for link in links)
+        assert (ROOT / name).exists() or (ROOT / "src/para_former" / name).exists(), name
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md")))])
+def test_links_and_pictures_are_there(page):
+    for link in re.findall(r"(?<=\]\()[^)#]+|(?<=src=\")[^\"]+", (ROOT / page).read_text()):
+        assert (ROOT / page).parent.joinpath(unquote(link)).exists(), link

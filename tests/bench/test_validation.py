@@ -13,7 +13,7 @@ from para_former.bench.validation import CONFIG_FIELDS, PREDICTED, points, predi
 from para_former.execution.device import DeviceConstants
 from para_former.execution.planner import predict
 from para_former.models import ModelConfig
-from para_former.records import read_records
+from para_former.records import read_records, write_records
 from tests.execution.constants import CPU
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -97,6 +97,8 @@ def test_every_point_is_measured_once_with_constants_of_its_own(monkeypatch, tmp
     records = read_records(path)
     assert [{name: record[name] for name in row} for record, row in zip(records, both, strict=True)] == both
     assert all(record["kind"] == "prediction" and record["constants"]["memory_rate"] for record in records)
+    write_records(path, [{**row, "environment": {"hardware": {"cpu": "another"}}} for row in records])
+    assert [row["layers"] for row in validate(small, path, device, seconds=0.0)] == [1, 1, 2, 2]
     larger = [replace(point, batch=2) for point in small]
     assert [row["batch"] for row in validate(larger, path, device, seconds=0.0)] == [2] * 4
 

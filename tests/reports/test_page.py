@@ -71,9 +71,11 @@ def test_rebuilt_twice_it_is_byte_identical(results, page):
     )
     roots = [str(results / "digits"), str(results / "cifar10")]
     subprocess.run([sys.executable, "-c", program, str(again), *roots], check=True)
-    assert sorted(path.name for path in again.iterdir()) == ["report.html", "report.md"]
-    for name in ("report.html", "report.md"):
-        assert (again / name).read_bytes() == (results / "out" / name).read_bytes()
+    first, second = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (results / "out", again)
+    )
+    assert first == second and {path.parts[0] for path in first} == {"report.html", "report.md", "report_figures"}
 
 
 def test_reports_import_records_and_nothing_that_trains():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from para_former.bench.conditions import conditions
 from para_former.bench.points import Point, flops
 from para_former.bench.run import measure
 from para_former.bench.suites import TOKENS
@@ -40,13 +41,16 @@ def points() -> list[Point]:
 
 
 def validate(points: Iterable[Point], path: Path, device: torch.device, seconds: float = 0.5) -> Iterator[Record]:
-    """A `prediction` record for each contender of each point, added to the file at `path`; known points are skipped.
+    """A `prediction` record for each contender of each point, added to the file at `path`.
+
+    Points that this machine has measured are skipped.
 
     The device's constants are measured anew right before each point: what else a machine does changes by the minute.
     """
-    known = [_key(record, record["constants"]) for record in read_records(path)] if path.exists() else []
+    known = [_key(line, line["constants"], line["environment"]) for line in read_records(path)] if path.exists() else []
+    here = conditions(device)
     for point in points:
-        if _key(point.setting, {"kind": device.type, "dtype": point.dtype}) in known:
+        if _key(point.setting, {"kind": device.type, "dtype": point.dtype}, here) in known:
             continue
         measure_device.cache_clear()
         constants = measure_device(device, torch.get_num_threads(), point.torch_dtype)
@@ -93,5 +97,6 @@ def predicted_beside_measured(records: Iterable[Record], constants: DeviceConsta
     return rows
 
 
-def _key(setting: Record, device: Record) -> tuple[object, ...]:
-    return *(setting[name] for name in (*CONFIG_FIELDS, "batch")), device["kind"], device["dtype"]
+def _key(setting: Record, device: Record, environment: Record) -> tuple[object, ...]:
+    sizes = (setting[name] for name in (*CONFIG_FIELDS, "batch"))
+    return *sizes, device["kind"], device["dtype"], environment["hardware"]

@@ -22,7 +22,7 @@ class Options:
     output: Path | None = None
     """folder for report.html; the first root's when left out"""
     markdown: Path | None = None
-    """file for the text; report.md beside the page when left out"""
+    """file for the text, with a folder of drawings beside it; report.md beside the page when left out"""
 
 
 def run(arguments: list[str], console: Console) -> Record:

@@ -1,7 +1,7 @@
 """A document as a list of blocks, rendered as one self-contained HTML page or as Markdown; knows no experiments.
 
 The HTML loads nothing: style, plots and images stand inside it. In Markdown a figure is its caption, which states
-what the figure shows. All text is escaped here.
+what the figure shows, below the file of its drawing where it has one (`drawings.py`). All text is escaped here.
 """
 
 import re
@@ -160,11 +160,12 @@ class Points:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels of SVG, or images, over a caption: what is shown, and what it says."""
+    """Panels of SVG, or images, over a caption: what is shown, and what it says. `files`: addresses of the panels."""
 
     panels: tuple[str, ...]
     title: str
     finding: str
+    files: tuple[str, ...] = ()
 
     def html(self) -> str:
         panels = "".join(self.panels)
@@ -174,7 +175,9 @@ class Figure:
         return f"<figure>{panels}{caption}</figure>\n"
 
     def markdown(self) -> str:
-        return f"**{markdown_text(self.title)}** {markdown_text(self.finding)} (Drawn in the HTML page.)\n"
+        title, shown = markdown_text(self.title), "" if self.files else " (In the HTML page.)"
+        panels = "".join(f"![{title}]({_url(address)})\n" for address in self.files)
+        return f"{panels}\n**{title}** {markdown_text(self.finding)}{shown}\n".lstrip("\n")
 
 
 def images(pngs: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from para_former.errors import InputError
-from para_former.records import STUDIES, Record, expect_file, expect_folder, find_records, write_atomically
+from para_former.records import STUDIES, Record, expect_file, expect_folder, find_records, write_together
 from para_former.reports import findings, paper, plots, tables
 from para_former.reports.ablation import ablation_section
 from para_former.reports.bench_section import bench_section
@@ -29,6 +29,7 @@ from para_former.reports.document import (
     markdown_page,
     prefix_links,
 )
+from para_former.reports.drawings import with_files
 from para_former.reports.experiments import Experiment, experiments
 from para_former.reports.frontier import frontier_section
 from para_former.reports.reproduction import answers_section, fingerprint_section, reproduction_section
@@ -52,7 +53,8 @@ ORIGIN = (
 def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = None) -> tuple[Path, Path]:
     """Write `report.html` into the folder `output`, from all records at or below `roots`, and the text to `markdown`.
 
-    The text goes to `report.md` beside the page when `markdown` is left out. Links to records are relative.
+    The text goes to `report.md` beside the page when `markdown` is left out, its drawings into the folder
+    `report_figures` beside it, in place of all that were there. Links are relative.
     """
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
     if not any("kind" in record for records in files.values() for record in records):
@@ -62,13 +64,21 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
         expect_file(markdown)
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
-    written = Path(output) / "report.html", markdown or Path(output) / "report.md"
-    blocks = document(records)
-    for path, render in zip(written, (html_page, markdown_page), strict=True):
-        way = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
-        text = render(prefix_links(blocks, "" if way == "." else f"{way}/"))
-        write_atomically(path, text.encode(errors="backslashreplace"))  # names of files may hold bytes that are no text
-    return written
+    page, text = Path(output) / "report.html", markdown or Path(output) / "report.md"
+    blocks, figures = document(records), text.with_name(f"{text.stem}_figures")
+    with_drawings, drawings = with_files(blocks, figures.name) if text.is_file() or not text.exists() else (blocks, {})
+
+    def way(path: Path) -> str:
+        relative = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
+        return "" if relative == "." else f"{relative}/"
+
+    contents = {figures / name: drawing for name, drawing in drawings.items()}
+    contents[text] = markdown_page(prefix_links(with_drawings, way(text)))
+    contents[page] = html_page(prefix_links(blocks, way(page)))
+    write_together({path: content.encode(errors="backslashreplace") for path, content in contents.items()})
+    for path in set(figures.glob("*.svg")) - contents.keys():
+        path.unlink()
+    return page, text
 
 
 def build_page(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
@@ -77,7 +87,7 @@ def build_page(records_by_path: Mapping[str, list[Record]], way: str = "") -> st
 
 
 def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -> str:
-    """The report as Markdown, without the drawings."""
+    """The report as Markdown, without its drawings."""
     return markdown_page(prefix_links(document(records_by_path), way))
 
 

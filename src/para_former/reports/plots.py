@@ -242,12 +242,18 @@ def svg(
     return _inline(file.getvalue(), name)
 
 
+def _rounded(number: re.Match[str]) -> str:
+    """A place to a hundredth of a unit, which no screen tells from more."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
 def _inline(svg: str, name: str) -> str:
     """The <svg> element without prologue, metadata and group names; colours and fonts left to the page."""
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     opening = re.match(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", svg)
     svg = f'<svg viewBox="{opening[1]}" role="img" aria-label="{escape(name)}">{svg[opening.end() :]}'
     svg = re.sub(r"<g id=\"[^\"]*\"", "<g", svg).replace("xlink:href", "href")
+    svg = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda places: re.sub(r"-?\d+\.\d+", _rounded, places[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     for colour, (shade, _) in COLOURS.items():
         svg = re.sub(rf"(fill|stroke): {shade}", rf"\1: var(--{colour})", svg)
