@@ -54,7 +54,7 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     """Write `report.html` into the folder `output`, from all records at or below `roots`, and the text to `markdown`.
 
     The text goes to `report.md` beside the page when `markdown` is left out, its drawings into the folder
-    `report_figures` beside it, in place of all that were there. Links are relative.
+    `report_figures` beside it. Links are relative.
     """
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
     if not any("kind" in record for records in files.values() for record in records):
@@ -76,8 +76,6 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     contents[text] = markdown_page(prefix_links(with_drawings, way(text)))
     contents[page] = html_page(prefix_links(blocks, way(page)))
     write_together({path: content.encode(errors="backslashreplace") for path, content in contents.items()})
-    for path in set(figures.glob("*.svg")) - contents.keys():
-        path.unlink()
     return page, text
 
 
