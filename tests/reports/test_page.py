@@ -154,7 +154,7 @@ def test_the_text_may_lie_elsewhere_and_its_links_still_lead_to_records(tmp_path
     assert not (tmp_path / "out" / "report.md").exists()
     (link,) = {link for link in helpers.Page(page.read_text()).links if not link.startswith("#")}
     assert (page.parent / unquote(link)).samefile(record)
-    links = {link for link in re.findall(r"\]\((.*?)\)", text.read_text()) if not link.startswith("#")}
+    links = {link for link in re.findall(r"(?<!!)\[[^\]]*\]\((.*?)\)", text.read_text()) if not link.startswith("#")}
     assert links and all((text.parent / unquote(link)).samefile(record) for link in links)
 
 
@@ -174,8 +174,12 @@ def test_no_record_is_refused_and_nothing_is_written(tmp_path):
 
 def test_a_file_in_place_of_the_output_folder_is_refused(tmp_path):
     write_records(tmp_path / "record.jsonl", helpers.training())
-    with pytest.raises(InputError, match="expected a folder"):
-        write_report([tmp_path], tmp_path / "record.jsonl")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/report_figures").touch()
+    for output, inside in (("record.jsonl", "record.jsonl"), ("out", "report_figures")):
+        with pytest.raises(InputError, match=f"{inside}: expected a folder"):
+            write_report([tmp_path], tmp_path / output)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report_figures"]
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monkeypatch):

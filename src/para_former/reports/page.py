@@ -59,13 +59,14 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     files = {Path(path).resolve(): records for path, records in find_records(roots)}
     if not any("kind" in record for records in files.values() for record in records):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
+    page, text = Path(output) / "report.html", markdown or Path(output) / "report.md"
+    figures = text.with_name(f"{text.stem}_figures")
     expect_folder(output)
-    if markdown:
-        expect_file(markdown)
+    expect_file(text)
+    expect_folder(figures)
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
-    page, text = Path(output) / "report.html", markdown or Path(output) / "report.md"
-    blocks, figures = document(records), text.with_name(f"{text.stem}_figures")
+    blocks = document(records)
     with_drawings, drawings = with_files(blocks, figures.name) if text.is_file() or not text.exists() else (blocks, {})
 
     def way(path: Path) -> str:
