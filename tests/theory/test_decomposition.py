@@ -32,6 +32,18 @@ def test_the_form_is_the_network(depth, pool, merge, residual):
     assert largest_error(form.in_pixels(model.embed, images).reconstruct(), expected) < TOLERANCE
 
 
+@pytest.mark.parametrize(("depth", "pool", "merge", "residual"), OPTIONS)
+def test_the_form_of_a_branch_is_what_it_gives_the_merge(depth, pool, merge, residual):
+    """Not only the logits: the last norm takes away a number that is added to all of a token."""
+    model = small_network(depth=depth, pool=pool, merge=merge, residual=residual)
+    images = images_for(model)
+    with torch.no_grad():
+        x, inputs = model.forward_branches(images, read_out_only=pool == "cls")
+    b = len(x)
+    expected = {"sum": x, "mean": x / b, "residual": x - (b - 1) / b * inputs}[merge]
+    assert largest_error(theory.decompose(model, images).branches(), expected) < TOLERANCE
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 def test_the_form_is_the_trained_network(depth):
     model = trained_a_little(depth=depth)

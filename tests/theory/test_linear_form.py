@@ -88,8 +88,8 @@ def test_pieces_are_the_layers_they_stand_for(pool):
     torch.testing.assert_close(logits, model(images), **EXACT)
 
 
-def test_no_operator_holds_a_matrix_of_all_tokens_by_all_tokens():
-    """At 65 tokens of width 192 a dense W would take 12,480 x 49,920 numbers; the parts take less than the weights."""
+def test_a_product_holds_its_parts():
+    """At 65 tokens of width 192 a dense W would take 49,920 x 12,480 numbers."""
     weight = torch.zeros(768, 192)
     form = Features(weight, 65) @ Rows(torch.ones(65), 192)
     assert form.apply(torch.zeros(65, 192)).shape == (65, 768)

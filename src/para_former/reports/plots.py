@@ -255,6 +255,7 @@ def _inline(svg: str, name: str) -> str:
     svg = re.sub(r"<g id=\"[^\"]*\"", "<g", svg).replace("xlink:href", "href")
     svg = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda places: re.sub(r"-?\d+\.\d+", _rounded, places[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = re.sub(r"font-family: [^;\"]*; ?", "", svg)
     for colour, (shade, _) in COLOURS.items():
         svg = re.sub(rf"(fill|stroke): {shade}", rf"\1: var(--{colour})", svg)
     return svg

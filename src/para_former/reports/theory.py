@@ -16,10 +16,10 @@ from para_former.reports.theory_findings import theory_sentences
 
 INTRODUCTION = (
     "The paper rests on the universal approximation theorem: a sum G(x) of N terms alpha sigma(W x + theta) comes as "
-    "near to any continuous function as one likes, if N is large enough. The terms do not wait for one another, so a "
-    "network may be wide in place of deep. A transformer module, the paper says, has the form of such a term, with the "
-    "difference that alpha, W and theta change with the image; how many of them do, it calls degrees of freedom. "
-    "Below, these statements are carried out on networks: what holds, and what is weaker than it sounds."
+    "near to any continuous function on a bounded closed set as one likes, if N is large enough. The terms do not wait "
+    "for one another, so a network may be wide in place of deep. A transformer module, the paper says, has the form of "
+    "such a term, with the difference that some or all of alpha, W and theta change with the image; how many do, it "
+    "calls degrees of freedom. Below, these statements are carried out on networks: what holds, and what is weaker than it sounds."
 )
 TITLES = {
     "approximation": "Does the error fall with the number of terms?",
@@ -39,12 +39,13 @@ READING = {
     "approximation": "Line: median over seeds, band: lowest to highest. “alpha”: W and theta random, alpha by least "
     "squares; “all”: all three fitted. Dashed: the slope of Barron's bound, which holds for the best fit of functions "
     "of bounded first Fourier moment, and not for what an optimiser finds.",
-    "decomposition": "Linear: L x, attention and residuals only. Terms: alpha sigma(W x + theta). Constant and head: "
-    "biases.",
+    "decomposition": "Linear: L x, attention and residuals, at the attention weights that the whole network finds. "
+    "Terms: alpha sigma(W x + theta). Constant and head: biases.",
     "freedom": "A slot is one of the parameters alpha, W, theta of a module, or the linear part or the constant of "
     "the branch; it moves by the share of its squared size that is not its mean over images. The paper counts 1 at "
-    "depth 1 and 6 at depth 2; its rule, worked out, gives 3m from there on. A bias theta of module 2 or deeper is no "
-    "plain number: it holds the sigmas of the modules before it, that is, the network of smaller depth.",
+    "depth 1 and 6 at depth 2 and gives no rule; the definition used here, which gives both, makes it 3m from there "
+    "on. A bias theta of module 2 or deeper is no plain number: it holds the sigmas of the modules before it, that is, "
+    "the network of smaller depth.",
     "similarity": "Similarity: cosine of what moves. A: attention weights; AUC: the probability that a pair of one "
     "class is more similar than a pair of two; grey: 95 % of what shuffled labels give. Twin: the same image, shifted "
     "or mirrored; noise: an image against random pixels.",

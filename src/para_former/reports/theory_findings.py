@@ -63,8 +63,8 @@ def _decomposition(record: Record) -> list[str]:
     in_pixels = record["error_in_pixels"]
     pixels = "the stem is not linear in pixels" if in_pixels is None else f"written in pixels: {in_pixels:.0e}"
     return [
-        f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.1e} in "
-        f"float64 ({pixels}); with the last number of any one "
+        f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.1e} of the "
+        f"largest logit in float64 ({pixels}); with the last number of any one "
         f"parameter tensor changed by 0.001 it does not, the error then being {record['error_nudged']:.1e} or more.",
         f"It has N = {record['units']:,} scalar terms. Finding and evaluating it took {seconds:.1f} s ({threads}); the "
         f"process held at most {record['environment']['peak_memory'] / 2**30:.1f} GiB.",
@@ -79,10 +79,11 @@ def _freedom(record: Record) -> list[str]:
     moving = sorted((slot for slot in record["slots"] if slot["varies"]), key=lambda slot: -slot["moving"])
     counted = sum(slot["counted"] for slot in record["slots"])
     text = (
-        f"{_name(record)} has {counted} {'degree' if counted == 1 else 'degrees'} of freedom a branch by the paper's "
-        f"count. Over {record['images']} images, {_slot(moving[0])} moves most ({_percent(moving[0]['moving'])} of its "
-        f"squared size), {_slot(moving[-1])} least ({_percent(moving[-1]['moving'])}); the same for every image, as "
-        f"derived: {', '.join(_slot(slot) for slot in still)}."
+        f"{_name(record)} has {counted} {'degree' if counted == 1 else 'degrees'} of freedom a branch by the "
+        f"definition that gives the paper's 1 and 6. Over {record['images']} images, {_slot(moving[0])} moves most "
+        f"({_percent(moving[0]['moving'])} of its squared size), {_slot(moving[-1])} least "
+        f"({_percent(moving[-1]['moving'])}); the same for every image, as derived: "
+        f"{', '.join(_slot(slot) for slot in still)}."
     )
     biases = [slot["moving"] for slot in moving if slot["slot"] == "theta" and slot["module"] > 1]
     weights = [slot["moving"] for slot in moving if slot["slot"] == "W"]
@@ -98,7 +99,7 @@ def _similarity(record: Record) -> list[str]:
     pixels, *slots = record["slots"]
     untrained = {(slot["slot"], slot["module"]): slot for slot in record["untrained"]}
     low = max(slot["auc_null"][1] for slot in record["slots"])
-    above = [slot for slot in slots if slot["auc"] > slot["auc_null"][1]]
+    above = [slot for slot in slots if slot["auc"] > low]
     beyond = [slot for slot in slots if slot["auc"] > pixels["auc"]]
     pairs = [
         (slot, untrained[slot["slot"], slot["module"]]) for slot in slots if (slot["slot"], slot["module"]) in untrained
@@ -109,10 +110,10 @@ def _similarity(record: Record) -> list[str]:
     return [
         f"{_name(record)}, {record['images']} images: images of one class have more similar parameters than images "
         f"of two in {len(above)} of {len(slots)} slots, beyond what shuffled labels give (AUC up to {low:.2f}); the "
-        f"premise of Figure 6 {verdict}.",
+        f"premise of Figure 6 {verdict}." + " Of many slots, a few pass by chance." * (0 < len(above) < len(slots)),
         f"The pixels alone tell one class from two with AUC {pixels['auc']:.2f}; {len(beyond)} of {len(slots)} slots "
         f"do better, the best is {_slot(best)} with {best['auc']:.2f}.",
-        f"The same network before any training has a mean AUC of {before:.2f}, after it {after:.2f}: "
+        f"A network of this shape before any training has a mean AUC of {before:.2f}, after it {after:.2f}: "
         + (
             "most of what tells classes apart is there without learning. "
             if before - 0.5 > after - before

@@ -91,7 +91,7 @@ def freedom(records: Sequence[Record]) -> list[str]:
         axes.plot(depths, [row["slots"] for row in counts], color=GREY, linestyle=DASHES, linewidth=1)
         axes.plot(depths, [row["affected_with_norms"] for row in counts], color=HUES[1], linewidth=1.4, marker=".")
         axes.plot(depths, [row["freedom"] for row in counts], color=HUES[0], linewidth=1.6, marker="o", markersize=4)
-        legend(axes, {"freedom (the paper's)": HUES[0], "affected, with norms": HUES[1], "all slots": GREY})
+        legend(axes, {"freedom (1 and 6 in the paper)": HUES[0], "affected, with norms": HUES[1], "all slots": GREY})
         axes.set_xticks(depths)
         axes.set_xlabel("depth m")
         axes.set_title("slots of one branch")

@@ -123,6 +123,9 @@ def effective_rank(rows: Float[Tensor, "images width"]) -> float:
 
 
 def linear_cka(one: Float[Tensor, "images width"], other: Float[Tensor, "images width"]) -> float:
-    """|A^T B|^2 / (|A^T A| |B^T B|), Frobenius norms, A and B centred over images (Kornblith et al. 2019, Eq. 5)."""
+    """|A^T B|^2 / (|A^T A| |B^T B|), Frobenius norms, A and B centred (Kornblith et al. 2019, Eq. 4, linear kernel).
+
+    Of independent features it is above 0 where images are few.
+    """
     a, b = one - one.mean(0), other - other.mean(0)
     return ((a.T @ b).norm() ** 2 / ((a.T @ a).norm() * (b.T @ b).norm())).item()

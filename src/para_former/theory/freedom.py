@@ -36,7 +36,7 @@ class Slot:
 
 
 def degrees_of_freedom(depth: int) -> int:
-    """Freedom of Wang & Li (2024, Sec. 4.2) of one branch of `depth` modules, by expanding it: 1, 6, 9, 12, ...
+    """Freedom (Wang & Li 2024, Sec. 4.2; defined above) of a branch of `depth` modules, by expanding it: 1, 6, 9, ...
 
     Errors: InputError for a depth below 1.
     """

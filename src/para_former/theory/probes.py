@@ -1,7 +1,8 @@
 """The slots of a decomposition as vectors, one per image: matrices are seen through random probes.
 
 For z with independent entries of mean 0 and variance 1, E <A z, B z> = <A, B>_F. So inner products and distances of
-operators too large to write down are those of their products with a few z, the same z for every image.
+operators too large to write down are, on average over z, those of their products with a few z, the same z for every
+image. With 4 of them a cosine is off by about 0.1, with 128 by 0.02, which draws an AUC towards 1/2.
 """
 
 from collections.abc import Iterator

@@ -4,11 +4,11 @@ For a slot s of the form (`decomposition.py`) the similarity of images a and b i
 
     sim(a, b) = <s(a) - m, s(b) - m> / (|s(a) - m| |s(b) - m|),        m = mean of s over the images of the data set
 
-since most of a slot is the same for every image, and a cosine of whole slots would be near 1 for any pair. Branches
-are joined into one vector. "Similar" needs something to compare with: other pairs (another class, noise), the same
-figure in pixels, and a null distribution, in which labels are shuffled over the images. Whether a pair is of one class
-is told from its similarity with probability AUC; 0.5 is chance. That fine-tuning works *because* of similar parameters
-does not follow from any of these figures.
+since a part of a slot is the same for every image (nearly all of c, a third or less of a deep theta), and a cosine of
+whole slots would mostly show how large that part is. Branches are joined into one vector. "Similar" needs something to
+compare with: other pairs (another class, noise), the same figure in pixels, and a null distribution, in which labels are
+shuffled over the images. Whether a pair is of one class is told from its similarity with probability AUC; 0.5 is
+chance. That fine-tuning works *because* of similar parameters does not follow from any of these figures.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,8 @@ def similarity_study(
 ) -> Record:
     """Similarities of `images` to each other, to their augmented `twins` and to `noise`, slot by slot.
 
-    The first slot is `pixels`, the yardstick; `A` are the attention weights, from which all other motion comes.
+    The first slot is `pixels`, the yardstick; `A` are the attention weights, which the scales of the norms and the
+    sigmas join in moving the rest.
     Errors: InputError where no two images are of one class, or all are.
     """
     count = len(images)

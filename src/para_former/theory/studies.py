@@ -77,7 +77,7 @@ def freedom_study(model: ParaFormer, images: Images, probes: int = 8) -> Record:
 
 
 def freedom_counts() -> list[Record]:
-    """For m = 1..12: the paper's count, every slot the input affects, the same with norms, and slots in all."""
+    """For m = 1..12: degrees of freedom, every slot the input affects, the same with norms, and slots in all."""
     return [
         {
             "depth": depth,
@@ -91,7 +91,7 @@ def freedom_counts() -> list[Record]:
 
 
 def untrained(model: ParaFormer) -> ParaFormer:
-    """The same network before training: what a figure must be compared with."""
+    """A network of this shape before any training: what a figure must be compared with."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return ParaFormer(model.config).to(model.embed.pos_embed).eval()

@@ -2,9 +2,10 @@ r"""Eq. 1 as a module, fitted to functions that one can draw: does the error fal
 
     G(x) = sum_{j=1..N} alpha_j sigma(W_j^T x + theta_j)                      (Wang & Li 2024, Eq. 1; Cybenko 1989)
 
-The theorem says that some G comes as near to a continuous f as one likes. It gives no rate and no way to find G. Barron
-(1993, Theorem 1) gives a rate for functions of bounded first Fourier moment C on a ball of radius r: the best N terms
-reach a mean squared error of at most (2 r C)^2 / N, so a root mean square of order N^(-1/2) in any dimension. Two fits:
+The theorem says that some G comes as near to a continuous f, on a compact set, as one likes. It gives no rate and no
+way to find G. Barron (1993, Theorem 1) gives a rate for functions of finite first Fourier moment C on a ball of radius
+r: the best N terms and a constant, here one more term, reach a mean squared error of at most (2 r C)^2 / N, so a root
+mean square of order N^(-1/2), with a C that may grow with the dimension. Two fits:
 
     "output"   W and theta drawn once at random, alpha by least squares: a convex problem, solved exactly
     "all"      from there, W and theta by Adam, alpha by least squares every few steps; the best seen counts
