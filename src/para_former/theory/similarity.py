@@ -6,8 +6,8 @@ For a slot s of the form (`decomposition.py`) the similarity of images a and b i
 
 since a part of a slot is the same for every image (nearly all of c, a third or less of a deep theta), and a cosine of
 whole slots would mostly show how large that part is. Branches are joined into one vector. "Similar" needs something to
-compare with: other pairs (another class, noise), the same figure in pixels, and a null distribution, in which labels are
-shuffled over the images. Whether a pair is of one class is told from its similarity with probability AUC; 0.5 is
+compare with: other pairs (another class, noise), the same figure in pixels, and a null distribution, in which labels
+are shuffled over the images. Whether a pair is of one class is told from its similarity with probability AUC; 0.5 is
 chance. That fine-tuning works *because* of similar parameters does not follow from any of these figures.
 """
 
