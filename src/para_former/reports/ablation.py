@@ -56,18 +56,18 @@ def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Se
         f"{title(dataset)}, {epochs} epochs of recipe {recipe}: test top-1, %, and the difference to the recipe in "
         "points. Latency: one image, prepared."
     )
-    columns = ("Network", "Changed", "Test top-1, %", "Difference", "Latency, ms")
-    return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
+    return Table.from_rows(caption, rows, {"Network", "Changed"})
 
 
-def _row(network: Network, change: str, own: Network | None) -> tuple[Cell, ...]:
-    return (
-        Cell(network.label),
-        Cell(change),
-        linked_accuracy(network),
-        Cell("–") if own is network else Cell(signed(network.top1 - own.top1)) if own else not_measured(),
-        latency(network),
-    )
+def _row(network: Network, change: str, own: Network | None) -> dict[str, Cell | str]:
+    difference = "–" if own is network else signed(network.top1 - own.top1) if own else not_measured()
+    return {
+        "Network": network.label,
+        "Changed": change,
+        "Test top-1, %": linked_accuracy(network),
+        "Difference": difference,
+        "Latency, ms": latency(network),
+    }
 
 
 def _change(network: Network, own: Network | None) -> str:

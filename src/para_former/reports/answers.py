@@ -118,34 +118,25 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
             timed = [one for one in serial if network.latency and one.latency]
             no_slower = [one for one in timed if median_ms(one) <= median_ms(network) * TOLERANCE]
             rows.append(
-                (
-                    Cell(f"{title(experiment.dataset)}, {experiment.name}"),
-                    Cell(network.label),
-                    Cell(f"{network.parameters / 1e6:.2f}"),
-                    latency(network),
-                    Cell(f"{network.top1:.2f}"),
-                    _beside(network, no_larger),
-                    _beside(network, no_slower),
-                )
+                {
+                    "Experiment": f"{title(experiment.dataset)}, {experiment.name}",
+                    "Network": network.label,
+                    "Parameters, M": f"{network.parameters / 1e6:.2f}",
+                    "Latency, ms": latency(network),
+                    "Test top-1, %": f"{network.top1:.2f}",
+                    "Serial, no more parameters": _beside(network, no_larger),
+                    "Serial, as fast": _beside(network, no_slower),
+                }
             )
     if not rows:
         return None
-    columns = (
-        "Experiment",
-        "Network",
-        "Parameters, M",
-        "Latency, ms",
-        "Test top-1, %",
-        "Serial, no more parameters",
-        "Serial, as fast",
-    )
     caption = (
         "Parallel networks beside serial ones of several layers (m = n, any width) trained alike: the most accurate of "
         "those with no more parameters, and of those that answer no later (one image, both prepared, as in the tables "
         "below), each with 10 % of tolerance. Points: serial less parallel; above 0 the serial network is the better "
         "choice."
     )
-    return Table(caption, columns, frozenset(columns[2:]), tuple(rows))
+    return Table.from_rows(caption, rows, {"Experiment", "Network"})
 
 
 def _beside(network: Network, serial: list[Network]) -> Cell:

@@ -49,8 +49,14 @@ class Point:
         return {contender["name"]: contender for contender in self.line["contenders"]}
 
     @property
-    def tried(self) -> set[str]:
-        return {*self.contenders, *self.line["not_measured"]}
+    def tried(self) -> list[str]:
+        """All contenders, the fastest first, and after them those that were not measured."""
+
+        def order(name: str) -> tuple:
+            measured = self.time(name)
+            return measured is None, measured["median"] if measured else 0, name
+
+        return sorted({*self.contenders, *self.line["not_measured"]}, key=order)
 
     @property
     def ours(self) -> str:
@@ -64,8 +70,8 @@ class Point:
     @property
     def peers(self) -> list[str]:
         """All that is measured and not ours, the fastest first."""
-        others = [name for name in self.contenders if not name.startswith(tuple(OURS.values()))]
-        return sorted(others, key=lambda name: (self.time(name)["median"], name))
+        ours = tuple(OURS.values())
+        return [name for name in self.tried if name in self.contenders and not name.startswith(ours)]
 
     @property
     def fastest_peer(self) -> str | None:

@@ -25,17 +25,18 @@ COLUMNS = {  # (of, fixed): title
 
 def diversity_table(records: Sequence[Record]) -> Table:
     """One row a run: rank correlation of each measure with the accuracy of the class, below it its interval."""
-    columns = ("Network", "Variance, background", "Variance, foreground")
     rows = []
     for record in records:
-        measures = record["measures"]
         run = f"{record['epochs']} epochs of {record['recipe']}, seed"
         rows.append(
-            (
-                Cell(name_of(record), below=run, links=((str(record["seed"]), record["path"]),)),
-                *(Cell(f"{fmean(measures[name]):.4f}") for name in ("background", "foreground")),
-                *(_correlation(find(record, of, "top1", fixed)) for of, fixed in COLUMNS),
-            )
+            {
+                "Network": Cell(name_of(record), below=run, links=((str(record["seed"]), record["path"]),)),
+                **{
+                    f"Variance, {name}": f"{fmean(record['measures'][name]):.4f}"
+                    for name in ("background", "foreground")
+                },
+                **{name: _correlation(find(record, of, fixed=fixed)) for (of, fixed), name in COLUMNS.items()},
+            }
         )
     caption = (
         "Classes of a data set: Spearman's rank correlation of the variance among their training images with their "
@@ -43,7 +44,7 @@ def diversity_table(records: Sequence[Record]) -> Table:
         "0: the more varied, the worse. Variances are means over classes, squared units of a pixel in [0, 1], of "
         "images averaged down to 16 × 16. Background: the outer eighth on each side; foreground: the middle half."
     )
-    return Table(caption, (*columns, *COLUMNS.values()), frozenset((*columns[1:], *COLUMNS.values())), tuple(rows))
+    return Table.from_rows(caption, rows, {"Network"})
 
 
 def diversity_sentences(record: Record) -> list[str]:

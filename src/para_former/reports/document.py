@@ -5,7 +5,7 @@ what the figure shows, below the file of its drawing where it has one (`drawings
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal
@@ -72,6 +72,14 @@ class Table:
     columns: tuple[str, ...]
     numbers: frozenset[str]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @classmethod
+    def from_rows(cls, caption: str, rows: Sequence[Mapping[str, Cell | str | int]], texts: Collection[str]) -> "Table":
+        """From at least one row of cells, or their texts, by column; columns not among `texts` are numbers."""
+        columns = tuple(rows[0])
+        cells = [[row[column] for column in columns] for row in rows]
+        whole = (tuple(each if isinstance(each, Cell) else Cell(str(each)) for each in row) for row in cells)
+        return cls(caption, columns, frozenset(columns) - set(texts), tuple(whole))
 
     def html(self) -> str:
         kinds = [' class="number"' if column in self.numbers else "" for column in self.columns]

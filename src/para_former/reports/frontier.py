@@ -17,15 +17,6 @@ INTRODUCTION = (
     "Every network that was trained from scratch and timed, whatever its recipe and epochs. On the frontier are those "
     "to which no other is preferable: none answers as soon, is as accurate, and is better in one of the two."
 )
-COLUMNS = (
-    "Network",
-    "Recipe",
-    "Epochs",
-    "Parameters",
-    "Latency, ms",
-    "Test top-1, %",
-)
-NUMBERS = frozenset(COLUMNS[2:])
 
 
 def frontier_section(found: Sequence[Experiment]) -> Iterator[Block]:
@@ -99,19 +90,19 @@ def _frontier_table(members: Sequence[Point]) -> Table:
         "was timed in turns with its serial peer, not with the others, so small differences mean nothing. Two rows "
         "compare m and n only where recipe, epochs and stem are the same."
     )
-    return Table(caption, COLUMNS, NUMBERS, tuple(map(_row, frontier(members))))
+    return Table.from_rows(caption, list(map(_row, frontier(members))), {"Network", "Recipe"})
 
 
-def _row(point: Point) -> tuple[Cell, ...]:
+def _row(point: Point) -> dict[str, Cell | str | int]:
     network = point.network
-    return (
-        Cell(network.label, below=point.build),
-        Cell(point.experiment.recipe, below=point.experiment.variant),
-        Cell(str(point.experiment.epochs)),
-        Cell(f"{network.parameters:,}"),
-        Cell(milliseconds(point.ms)),
-        linked_accuracy(network),
-    )
+    return {
+        "Network": Cell(network.label, below=point.build),
+        "Recipe": Cell(point.experiment.recipe, below=point.experiment.variant),
+        "Epochs": point.experiment.epochs,
+        "Parameters": f"{network.parameters:,}",
+        "Latency, ms": milliseconds(point.ms),
+        "Test top-1, %": linked_accuracy(network),
+    }
 
 
 def _reading(members: Sequence[Point]) -> str:

@@ -21,24 +21,23 @@ NOT_MEASURED = "not measured"
 
 def accuracy_table(experiment: Experiment) -> Table:
     """One row a network: accuracy over seeds beside the paper's, latency beside that of as many layers in series."""
-    columns = ["Network", "Sequential depth", "Parameters", "Test top-1, %", "Seeds"]
     published = any(network.paper_top1 is not None for network in experiment.networks)
-    if published:
-        columns.append(f"Paper, {paper.EPOCHS} epochs, %")
-    columns += ["This network, ms", "Serial, ms", "Speed-up"]
-    rows = []
-    for network in experiment.networks:
-        row = [
-            Cell(network.label),
-            Cell(str(network.depth)),
-            Cell(f"{network.parameters:,}"),
-            accuracy(network, best=network is experiment.best),
-            _seeds(network),
-        ]
-        if published:
-            row.append(Cell("–" if network.paper_top1 is None else f"{network.paper_top1:.2f}"))
-        rows.append((*row, *_latency_cells(network.latency)))
-    return Table(_accuracy_caption(experiment), tuple(columns), frozenset(columns[1:]), tuple(rows))
+
+    def row(network: Network) -> dict[str, Cell | str | int]:
+        printed = "–" if network.paper_top1 is None else f"{network.paper_top1:.2f}"
+        return {
+            "Network": network.label,
+            "Sequential depth": network.depth,
+            "Parameters": f"{network.parameters:,}",
+            "Test top-1, %": accuracy(network, best=network is experiment.best),
+            "Seeds": _seeds(network),
+            **({f"Paper, {paper.EPOCHS} epochs, %": printed} if published else {}),
+            "This network, ms": latency(network),
+            "Serial, ms": latency(network, "peer_ms"),
+            "Speed-up": latency(network, "ratio", ratio),
+        }
+
+    return Table.from_rows(_accuracy_caption(experiment), list(map(row, experiment.networks)), {"Network"})
 
 
 def number_places(records: Iterable[Record]) -> dict[str, int]:
@@ -58,76 +57,51 @@ def place_table(places: dict[str, int]) -> Table:
 
 def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
     """Every training run: what it was, how far it came, its split and place, and a link to the file that says so."""
-    columns = (
-        "Network",
-        "Data set",
-        "Recipe",
-        "Seed",
-        "Epochs",
-        "Test top-1, %",
-        "Images/s",
-        "Split",
-        "Place",
-        "Record",
-    )
 
-    def row(run: Run) -> tuple[Cell, ...]:
+    def row(run: Run) -> dict[str, Cell | str | int]:
         line = run.line
-        return (
-            Cell(network_label(line["model"], line["depth"], line["layers"])),
-            Cell(title(line["dataset"])),
-            Cell(line["recipe"]),
-            Cell(str(line["seed"])),
-            Cell(f"{run.last_epoch} of {line['epochs']}"),
-            _measured(run.top1, "{:.2f}", run.state),
-            _measured(statistics.median(run.speeds) if run.speeds else None, "{:,.0f}"),
-            Cell(str(line["split"].get("hash", "unknown"))),
-            Cell(", ".join(dict.fromkeys(str(places[_place(piece)]) for piece, _ in run.pieces))),
-            Cell("", links=((run.path, run.path),)),
-        )
+        return {
+            "Network": network_label(line["model"], line["depth"], line["layers"]),
+            "Data set": title(line["dataset"]),
+            "Recipe": line["recipe"],
+            "Seed": line["seed"],
+            "Epochs": f"{run.last_epoch} of {line['epochs']}",
+            "Test top-1, %": not_measured(run.state) if run.top1 is None else f"{run.top1:.2f}",
+            "Images/s": f"{statistics.median(run.speeds):,.0f}" if run.speeds else not_measured(),
+            "Split": str(line["split"].get("hash", "unknown")),
+            "Place": ", ".join(dict.fromkeys(str(places[_place(piece)]) for piece, _ in run.pieces)),
+            "Record": Cell("", links=((run.path, run.path),)),
+        }
 
     caption = (
         "Every training run. Images/s: median over its epochs at the first of its places. "
         "Split: hash of which images train and which validate."
     )
-    numbers = frozenset({"Seed", "Epochs", "Test top-1, %", "Images/s", "Place"})
-    return Table(caption, columns, numbers, tuple(row(run) for run in runs))
+    return Table.from_rows(caption, list(map(row, runs)), {"Network", "Data set", "Recipe", "Split", "Record"})
 
 
 def latency_table(latencies: Sequence[Record], places: dict[str, int]) -> Table:
     """Every latency record: both medians with quartiles, their ratio, and the conditions."""
-    texts = ("Network", "Data set", "Device", "Stem")
-    numbers = (
-        "Heads",
-        "Batch",
-        "Tokens",
-        "Width",
-        "This network, ms",
-        "Serial, ms",
-        "Speed-up",
-        "Relative error",
-        "Place",
-    )
 
-    def row(each: Record) -> tuple[Cell, ...]:
-        return (
-            Cell(network_label(each["model"], each["depth"], each["layers"])),
-            Cell(title(each["dataset"])),
-            Cell(device(each)),
-            *(Cell(str(each.get(name) or "–")) for name in ("stem", "heads", "batch", "tokens", "width")),
-            quartiles(each["ours_ms"], milliseconds),
-            quartiles(each["peer_ms"], milliseconds),
-            quartiles(each["ratio"], ratio),
-            Cell(f"{each['relative_error']:.0e}"),
-            Cell(str(places[_place(each)])),
-        )
+    def row(each: Record) -> dict[str, Cell | str | int]:
+        return {
+            "Network": network_label(each["model"], each["depth"], each["layers"]),
+            "Data set": title(each["dataset"]),
+            "Device": device(each),
+            **{name.capitalize(): each.get(name) or "–" for name in ("stem", "heads", "batch", "tokens", "width")},
+            "This network, ms": quartiles(each["ours_ms"], milliseconds),
+            "Serial, ms": quartiles(each["peer_ms"], milliseconds),
+            "Speed-up": quartiles(each["ratio"], ratio),
+            "Relative error": f"{each['relative_error']:.0e}",
+            "Place": places[_place(each)],
+        }
 
     ordered = sorted(latencies, key=lambda each: (each["dataset"], conditions(each), each["layers"], each["depth"]))
     caption = (
         "Every latency record: median, below it the quartiles. Speed-up is the time of the serial peer, "
         f"{_peers(latencies)}, over ours. A dash: the record does not say."
     )
-    return Table(caption, (*texts, *numbers), frozenset(numbers), tuple(row(each) for each in ordered))
+    return Table.from_rows(caption, list(map(row, ordered)), {"Network", "Data set", "Device", "Stem"})
 
 
 def _peers(latencies: Iterable[Record]) -> str:
@@ -218,9 +192,9 @@ def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False
     return replace(accuracy(network, best=best), below=below, links=links)
 
 
-def latency(network: Network) -> Cell:
-    """Median milliseconds of one image."""
-    return Cell(milliseconds(network.latency["ours_ms"]["median"])) if network.latency else not_measured()
+def latency(network: Network, field: str = "ours_ms", form: Callable[[int | float], str] = milliseconds) -> Cell:
+    """A median of the record that timed it, milliseconds of one image when left out."""
+    return Cell(form(network.latency[field]["median"])) if network.latency else not_measured()
 
 
 def _place(record: Record) -> str:
@@ -230,22 +204,11 @@ def _place(record: Record) -> str:
     return json.dumps([hardware, environment.get("versions", {}), environment.get("commit", "unknown")])
 
 
-def _measured(value: int | float | None, form: str, reason: str = "") -> Cell:
-    return not_measured(reason) if value is None else Cell(form.format(value))
-
-
 def _seeds(network: Network) -> Cell:
     tested, untested = len(network.tested), len(network.runs) - len(network.tested)
     notes = [f"in {tested} runs"] if tested != network.seeds else []
     notes += [f"{untested} more untested"] if tested and untested else []
     return Cell(str(network.seeds), below=", ".join(notes))
-
-
-def _latency_cells(latency: Record | None) -> tuple[Cell, ...]:
-    if latency is None:
-        return (not_measured(),) * 3
-    ours, peer = latency["ours_ms"]["median"], latency["peer_ms"]["median"]
-    return Cell(milliseconds(ours)), Cell(milliseconds(peer)), Cell(ratio(latency["ratio"]["median"]))
 
 
 def quartiles(measured: Mapping[str, int | float], form: Callable[[int | float], str]) -> Cell:

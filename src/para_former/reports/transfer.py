@@ -16,7 +16,6 @@ from para_former.reports.tables import linked_accuracy, not_measured, signed, ti
 
 PAPERS_NETWORK = "para_former_base_12_12"
 """the network of Table 4; that it is a ViT-B is our reading"""
-COLUMNS = ("Data set", "Network", "Weights from", "Fine-tuned, %", "From scratch, %", "Gain, points")
 
 
 @dataclass(frozen=True)
@@ -115,23 +114,23 @@ def _gains(rows: Sequence[Transfer]) -> str:
 
 
 def _table(rows: Sequence[Transfer]) -> Table:
-    cells = tuple(
-        (
-            Cell(title(each.experiment.dataset)),
-            Cell(each.network.label),
-            Cell(each.origin),
-            linked_accuracy(each.network, below=f"{_trained(each.experiment)}, seed"),
-            _scratch_cell(each),
-            not_measured() if each.gain is None else Cell(signed(each.gain)),
-        )
+    cells = [
+        {
+            "Data set": title(each.experiment.dataset),
+            "Network": each.network.label,
+            "Weights from": each.origin,
+            "Fine-tuned, %": linked_accuracy(each.network, below=f"{_trained(each.experiment)}, seed"),
+            "From scratch, %": _scratch_cell(each),
+            "Gain, points": not_measured() if each.gain is None else signed(each.gain),
+        }
         for each in rows
-    )
+    ]
     caption = (
         "Test top-1, %, of the same network after fine-tuning and from scratch, mean ± sample standard deviation over "
         "seeds; below it epochs, recipe, what else differs, and the record of each seed. Pretraining is not in the "
         "epochs."
     )
-    return Table(caption, COLUMNS, frozenset(COLUMNS[3:]), cells)
+    return Table.from_rows(caption, cells, {"Data set", "Network", "Weights from"})
 
 
 def _scratch_cell(row: Transfer) -> Cell:
