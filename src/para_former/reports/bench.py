@@ -39,6 +39,11 @@ class Point:
         return f"{self.line['depth']}-{self.line['layers']}"
 
     @property
+    def expected(self) -> float:
+        """n/m, the speed-up that the paper derives (section 3.3) for as many serial layers."""
+        return self.line["layers"] / self.line["depth"]
+
+    @property
     def patches(self) -> int:
         """Tokens without a class token: the same images for either read-out."""
         return (self.line["image_size"] // self.line["patch_size"]) ** 2

@@ -7,7 +7,7 @@ two a network is said to be level.
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from para_former.reports.bench import Point, Suite, Summary, serial_peer
+from para_former.reports.bench import Point, Suite, serial_peer
 from para_former.reports.tables import milliseconds, ratio, span
 
 NAMED = 3  # points named in one sentence
@@ -65,8 +65,8 @@ def gain_with_depth(series: Sequence[Point]) -> str:
     if not measured:
         where = f"With {layers} layers, {inputs(series[0])}"
         return f"The paper derives n/m. {where}, no point was measured beside a serial network."
-    values = [f"{ratio(gain)} of {ratio(_papers(point))} at m = {point.line['depth']}" for point, gain in gains]
-    short = [point for point, gain in gains if gain < _papers(point)]
+    values = [f"{ratio(gain)} of {ratio(point.expected)} at m = {point.line['depth']}" for point, gain in gains]
+    short = [point for point, gain in gains if gain < point.expected]
     verdict = "below it everywhere" if len(short) == len(measured) else f"below it at {len(short)} of {len(measured)}"
     if not short:
         verdict = "nowhere below it"
@@ -102,7 +102,7 @@ def shares(point: Point) -> tuple[float | None, ...]:
 def worst(points: Sequence[Point]) -> list[Point]:
     """The points with a speed-up, the least first."""
     measured = [point for point in points if point.speedup(point.ours)]
-    return sorted(measured, key=lambda point: (_gain(point), point.setting))
+    return sorted(measured, key=lambda point: (point.speedup(point.ours)["median"], point.setting))
 
 
 def network(point: Point) -> str:
@@ -145,7 +145,7 @@ def _training(point: Point) -> str:
     peaks = [point.contenders[each]["peak_bytes"] for each in (point.ours, point.baseline)]
     share = f"{peaks[0] / peaks[1]:.1%}".replace("%", " %") if all(peaks) else ""
     memory = f", with {share} of the peak memory of {point.baseline}" if share else ""
-    return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point)}{memory}."
+    return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point, point.baseline)}{memory}."
 
 
 def _errors(suite: Suite) -> str:
@@ -172,11 +172,9 @@ def _remarks(suite: Suite) -> list[str]:
     ]
 
 
-def _pace(point: Point, beside: str | None = None) -> str:
-    """Ours beside a peer, the baseline when left out, and the fastest one where that is another: `faster than serial
-    (15.9×)`."""
-    beside = beside or point.baseline
-    measured: Summary | None = point.versus(beside)
+def _pace(point: Point, beside: str) -> str:
+    """Ours beside a peer, and the fastest one where that is another: `faster than serial (15.9×)`."""
+    measured = point.versus(beside)
     if not measured:
         return "not measured"
     word = "faster" if measured["q1"] > 1 else "slower" if measured["q3"] < 1 else "level"
@@ -184,12 +182,3 @@ def _pace(point: Point, beside: str | None = None) -> str:
     peer = point.fastest_peer
     other = "" if peer == beside else f"; {ratio(point.versus(peer)['median'])} {peer}, the fastest peer"
     return f"{word} {than} ({ratio(measured['median'])}{other})"
-
-
-def _gain(point: Point) -> float:
-    return point.speedup(point.ours)["median"]
-
-
-def _papers(point: Point) -> float:
-    """n/m, the speed-up that the paper derives (section 3.3) for as many serial layers."""
-    return point.line["layers"] / point.line["depth"]

@@ -32,7 +32,7 @@ def speedup_against_batch(series: Sequence[Point]) -> str:
 
 def speedup_against_depth(series: Sequence[Point]) -> str:
     """Time of the serial network over each contender's, against m, beside the paper's n/m."""
-    papers = [(point.line["depth"], point.line["layers"] / point.line["depth"]) for point in series]
+    papers = [(point.line["depth"], point.expected) for point in series]
     return _curves(*_gain(series), "depth m", "depth", series, papers)
 
 
