@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from para_former.reports import findings, paper
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network, grouped
-from para_former.reports.findings import median_ms
 from para_former.reports.fingerprint import wording
 from para_former.reports.tables import latency, milliseconds, not_measured, signed, title
 
@@ -116,7 +115,7 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
                 continue
             no_larger = [one for one in serial if one.parameters <= network.parameters * TOLERANCE]
             timed = [one for one in serial if network.latency and one.latency]
-            no_slower = [one for one in timed if median_ms(one) <= median_ms(network) * TOLERANCE]
+            no_slower = [one for one in timed if one.ms <= network.ms * TOLERANCE]
             rows.append(
                 {
                     "Experiment": f"{title(experiment.dataset)}, {experiment.name}",
@@ -143,6 +142,6 @@ def _beside(network: Network, serial: list[Network]) -> Cell:
     best = max(serial, key=lambda one: one.top1, default=None)
     if best is None:
         return not_measured()
-    after = f", {milliseconds(median_ms(best))} ms" if best.latency else ""
+    after = f", {milliseconds(best.ms)} ms" if best.latency else ""
     below = f"{best.label}, {best.parameters / 1e6:.2f} M{after}"
     return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)

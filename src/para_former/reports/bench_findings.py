@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import Point, Suite, serial_peer
-from para_former.reports.tables import milliseconds, ratio, span
+from para_former.reports.tables import counted, milliseconds, ratio, span
 
 NAMED = 3  # points named in one sentence
 
@@ -166,7 +166,7 @@ def _remarks(suite: Suite) -> list[str]:
     contenders = [contender for point in suite.points for contender in point.contenders.values()]
     noted = Counter((contender["name"], contender["note"]) for contender in contenders if contender["note"])
     return [
-        f"{what} at {count} point{'s' * (count > 1)}: {name}: {why.rstrip('.')}."
+        f"{what} at {counted(count, 'point')}: {name}: {why.rstrip('.')}."
         for what, found in (("Not measured", missing), ("Noted", noted))
         for (name, why), count in sorted(found.items())
     ]

@@ -8,7 +8,7 @@ from para_former.records import Record
 from para_former.reports import bench_findings, bench_plots, bench_tables
 from para_former.reports.bench import Point, Suite, collect_bench, distinct
 from para_former.reports.document import Block, Figure, Grid, Heading, Paragraph, Points, Table
-from para_former.reports.tables import NOT_MEASURED, listing, processor, span
+from para_former.reports.tables import NOT_MEASURED, counted, listing, processor, span
 
 INTRODUCTION = (
     "Networks of equal layers, width, heads and tokens, timed in turns in one run. Serial, the baseline, is timm's ViT "
@@ -116,8 +116,7 @@ def _title(suite: Suite) -> str:
 
 
 def _threads(suite: Suite) -> str:
-    threads = suite.points[0].line["threads"]
-    return f"{threads} thread{'s' * (threads != 1)}"
+    return counted(suite.points[0].line["threads"], "thread")
 
 
 def _conditions(suite: Suite) -> str:

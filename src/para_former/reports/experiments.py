@@ -60,6 +60,11 @@ class Network:
         return self.runs[0].line["parameters"]
 
     @property
+    def ms(self) -> float | None:
+        """Median milliseconds of one image; None where that was not timed."""
+        return self.latency["ours_ms"]["median"] if self.latency else None
+
+    @property
     def middle_run(self) -> Run:
         """The tested run of median accuracy (the lower one of an even number)."""
         ranked = sorted(self.tested, key=lambda run: (run.top1, run.path))
@@ -133,6 +138,11 @@ def network_label(model: str, depth: int, layers: int) -> str:
     if not model.startswith(OURS):
         return model
     return f"Para-F-{depth}-{layers} {model.removeprefix(OURS).replace(f'{depth}_{layers}', '', 1).strip('_')}".strip()
+
+
+def label_of(record: Record) -> str:
+    """The label of the network that a record is of."""
+    return network_label(record["model"], record["depth"], record["layers"])
 
 
 def _experiment(

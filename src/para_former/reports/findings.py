@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from para_former.reports.experiments import Experiment, Network, grouped
-from para_former.reports.tables import duration, hardware
+from para_former.reports.tables import counted, duration, hardware
 
 PREFIX = "Para-F-"
 
@@ -67,11 +67,6 @@ def single_seed(networks: Iterable[Network], what: str = "cell") -> str:
     return f"Where a {what} rests on a single seed the spread is unknown, and small differences mean nothing." * single
 
 
-def median_ms(network: Network) -> float:
-    """Milliseconds of a network that was timed."""
-    return network.latency["ours_ms"]["median"]
-
-
 def training(experiment: Experiment) -> str:
     """What the table took to train, by place: the seconds of all epochs, those of unfinished runs among them."""
     seconds: dict[str, float] = {}
@@ -79,7 +74,7 @@ def training(experiment: Experiment) -> str:
         place = hardware(line)
         seconds[place] = seconds.get(place, 0.0) + sum(epoch["seconds"] for epoch in epochs)
     times = " and ".join(f"{duration(seconds[place])} on {place}" for place in sorted(seconds))
-    counts = f"{_number(len(experiment.networks), 'network')}, {_number(len(experiment.runs), 'run')}"
+    counts = f"{counted(len(experiment.networks), 'network')}, {counted(len(experiment.runs), 'run')}"
     return f"Training: {counts}, {times}, validation not counted."
 
 
@@ -120,7 +115,3 @@ def doubt(one: Network, other: Network) -> str:
 
 def _arrows(steps: list[tuple[Network, Network]]) -> str:
     return ", ".join(f"{low.label} to {high.label.removeprefix(PREFIX)}" for low, high in steps)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from para_former.reports.experiments import Experiment, Network
-from para_former.reports.findings import median_ms
 
 KINDS = ("parallel", "serial")
 BUILD = {"stem": "{} stem", "pool": "{} read-out", "heads": "{} heads", "width": "width {}", "merge": "merge {}"}
@@ -29,7 +28,7 @@ class Point:
     @property
     def ms(self) -> float:
         """Median latency, milliseconds."""
-        return median_ms(self.network)
+        return self.network.ms
 
     @property
     def top1(self) -> float:

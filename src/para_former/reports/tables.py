@@ -13,7 +13,7 @@ from typing import Any
 from para_former.records import Record
 from para_former.reports import paper
 from para_former.reports.document import Cell, Table
-from para_former.reports.experiments import Experiment, Network, conditions, network_label
+from para_former.reports.experiments import Experiment, Network, conditions, label_of
 from para_former.reports.runs import Run
 
 NOT_MEASURED = "not measured"
@@ -61,7 +61,7 @@ def run_table(runs: Sequence[Run], places: dict[str, int]) -> Table:
     def row(run: Run) -> dict[str, Cell | str | int]:
         line = run.line
         return {
-            "Network": network_label(line["model"], line["depth"], line["layers"]),
+            "Network": label_of(line),
             "Data set": title(line["dataset"]),
             "Recipe": line["recipe"],
             "Seed": line["seed"],
@@ -85,7 +85,7 @@ def latency_table(latencies: Sequence[Record], places: dict[str, int]) -> Table:
 
     def row(each: Record) -> dict[str, Cell | str | int]:
         return {
-            "Network": network_label(each["model"], each["depth"], each["layers"]),
+            "Network": label_of(each),
             "Data set": title(each["dataset"]),
             "Device": device(each),
             **{name.capitalize(): each.get(name) or "–" for name in ("stem", "heads", "batch", "tokens", "width")},
@@ -154,6 +154,11 @@ def span(values: Collection, form: Callable[[Any], str] = str) -> str:
     return " to ".join(dict.fromkeys([form(min(values)), form(max(values))]))
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def duration(seconds: int | float) -> str:
     """Hours and minutes, or seconds where there are few."""
     minutes = round(seconds / 60)
@@ -168,7 +173,7 @@ def hardware(line: Record) -> str:
     if environment.get("device", "cpu") != "cpu":
         return environment["device"]
     name, threads = environment.get("hardware", {}).get("cpu", "a CPU"), environment.get("threads")
-    return f"{threads} thread{'s' * (threads != 1)} of {name}" if threads else name
+    return f"{counted(threads, 'thread')} of {name}" if threads else name
 
 
 def not_measured(reason: str = "") -> Cell:
@@ -184,12 +189,12 @@ def accuracy(network: Network, *, best: bool = False) -> Cell:
     return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
 
 
-def linked_accuracy(network: Network, below: str = "seed", *, best: bool = False) -> Cell:
+def linked_accuracy(network: Network, below: str = "seed") -> Cell:
     """The same, and below it `below` and a link to the record of each seed."""
     if not network.tested:
         return accuracy(network)
     links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
-    return replace(accuracy(network, best=best), below=below, links=links)
+    return replace(accuracy(network), below=below, links=links)
 
 
 def latency(network: Network, field: str = "ours_ms", form: Callable[[int | float], str] = milliseconds) -> Cell:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from para_former.records import Record
 from para_former.reports import paper, theory_plots
 from para_former.reports.document import Block, Cell, Figure, Heading, Paragraph, Points, Table
-from para_former.reports.experiments import Experiment, network_label
+from para_former.reports.experiments import Experiment, label_of
 from para_former.reports.fields import THEORY, read
 from para_former.reports.tables import accuracy, not_measured, title
 from para_former.reports.theory_findings import theory_sentences
@@ -150,5 +150,4 @@ def _accuracy(experiment: Experiment, depth: int) -> Cell:
 def _of(record: Record) -> str:
     if record["study"] == "approximation":  # of no network
         return ""
-    label = network_label(record["model"], record["depth"], record["layers"])
-    return f"{label} on {title(record['dataset'])}, {record['epochs']} epochs."
+    return f"{label_of(record)} on {title(record['dataset'])}, {record['epochs']} epochs."

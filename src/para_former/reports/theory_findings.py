@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from para_former.records import Record
 from para_former.reports.diversity import diversity_sentences
-from para_former.reports.experiments import network_label
-from para_former.reports.tables import span
+from para_former.reports.experiments import label_of
+from para_former.reports.tables import counted, span
 
 BARRON = -0.5
 """exponent of N in Barron's bound on the root mean square"""
@@ -63,7 +63,7 @@ def _decomposition(record: Record) -> list[str]:
     in_pixels = record["error_in_pixels"]
     pixels = "the stem is not linear in pixels" if in_pixels is None else f"written in pixels: {in_pixels:.0e}"
     return [
-        f"{_name(record)}: the form equals the network on {record['images']} images to {record['error']:.1e} of the "
+        f"{label_of(record)}: the form equals the network on {record['images']} images to {record['error']:.1e} of the "
         f"largest logit in float64 ({pixels}); with the last number of any one "
         f"parameter tensor changed by 0.001 it does not, the error then being {record['error_nudged']:.1e} or more.",
         f"It has N = {record['units']:,} scalar terms. Finding and evaluating it took {seconds:.1f} s ({threads}); the "
@@ -77,9 +77,9 @@ def _decomposition(record: Record) -> list[str]:
 def _freedom(record: Record) -> list[str]:
     still = [slot for slot in record["slots"] if not slot["varies"]]
     moving = sorted((slot for slot in record["slots"] if slot["varies"]), key=lambda slot: -slot["moving"])
-    counted = sum(slot["counted"] for slot in record["slots"])
+    freedom = sum(slot["counted"] for slot in record["slots"])
     text = (
-        f"{_name(record)} has {counted} {'degree' if counted == 1 else 'degrees'} of freedom a branch by the "
+        f"{label_of(record)} has {counted(freedom, 'degree')} of freedom a branch by the "
         f"definition that gives the paper's 1 and 6. Over {record['images']} images, {_slot(moving[0])} moves most "
         f"({_percent(moving[0]['moving'])} of its squared size), {_slot(moving[-1])} least "
         f"({_percent(moving[-1]['moving'])}); the same for every image, as derived: "
@@ -108,7 +108,7 @@ def _similarity(record: Record) -> list[str]:
     best = max(slots, key=lambda slot: slot["auc"])
     verdict = "holds" if len(above) == len(slots) else "holds in part" if above else "does not hold"
     return [
-        f"{_name(record)}, {record['images']} images: images of one class have more similar parameters than images "
+        f"{label_of(record)}, {record['images']} images: images of one class have more similar parameters than images "
         f"of two in {len(above)} of {len(slots)} slots, beyond what shuffled labels give (AUC up to {low:.2f}); the "
         f"premise of Figure 6 {verdict}." + " Of many slots, a few pass by chance." * (0 < len(above) < len(slots)),
         f"The pixels alone tell one class from two with AUC {pixels['auc']:.2f}; {len(beyond)} of {len(slots)} slots "
@@ -125,7 +125,7 @@ def _similarity(record: Record) -> list[str]:
 
 def _branches(record: Record) -> list[str]:
     if record["branches"] == 1:
-        return [f"{_name(record)} has one branch: nothing to drop."]
+        return [f"{label_of(record)} has one branch: nothing to drop."]
     error, loss = record["error_all"]
     without, alone = ([pair[0] for pair in record[name]] for name in ("error_without", "error_alone"))
     given, greedy = ([pair[1] for pair in record[f"order_{name}"]] for name in ("given", "greedy"))
@@ -134,7 +134,7 @@ def _branches(record: Record) -> list[str]:
     rises = _rises(given)
     steps = "with every branch" if not rises else f"rising at {rises} of {len(given) - 1} steps"
     return [
-        f"{_name(record)}, {record['branches']} branches, {record['images']:,} validation images: error "
+        f"{label_of(record)}, {record['branches']} branches, {record['images']:,} validation images: error "
         f"{error:.1f} % (loss {loss:.2f}) with all, {min(without):.1f} to {max(without):.1f} % with any one dropped, "
         f"{min(alone):.1f} to {max(alone):.1f} % with one alone.",
         f"Adding branches in the order given, the loss {_way(given)} from {given[0]:.2f} to {given[-1]:.2f}, {steps}; "
@@ -149,10 +149,6 @@ def _branches(record: Record) -> list[str]:
 
 def _roles(similarity: float) -> str:
     return "they do largely different things" if similarity < 0.5 else "they do largely the same"
-
-
-def _name(record: Record) -> str:
-    return network_label(record["model"], record["depth"], record["layers"])
 
 
 def _slot(slot: Record) -> str:

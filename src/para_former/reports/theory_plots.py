@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from para_former.records import Record
-from para_former.reports.experiments import grouped, network_label
+from para_former.reports.experiments import grouped, label_of
 from para_former.reports.plots import label_ends, legend, svg
 from para_former.reports.style import COLOURS
 from para_former.reports.tables import title
@@ -200,4 +200,4 @@ def _slot_label(slot: Record) -> str:
 
 def name_of(record: Record) -> str:
     """The network and its data set, which tell records apart."""
-    return f"{network_label(record['model'], record['depth'], record['layers'])}, {title(record['dataset'])}"
+    return f"{label_of(record)}, {title(record['dataset'])}"
