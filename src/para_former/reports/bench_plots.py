@@ -6,7 +6,7 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import Point, serial_peer
-from para_former.reports.plots import HEIGHT, Number, label_ends, logarithmic, svg
+from para_former.reports.plots import DASHES, HEIGHT, Number, banded_curve, label_ends, logarithmic, svg
 from para_former.reports.style import COLOURS
 
 LOOK = {  # contender: (colour, marker)
@@ -55,7 +55,7 @@ def _curves(
         for which in "xy":
             logarithmic(axes, which)
         if papers:
-            axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=(0, (4, 3)), linewidth=1.2)
+            axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=DASHES, linewidth=1.2)
             ends.append((*papers[-1], COLOURS["paper"][0], "n/m, the paper"))
         for name, (hue, marker) in LOOK.items():
             measured = [(point.line[axis], found) for point in series if (found := value(point, name))]
@@ -64,9 +64,8 @@ def _curves(
             colour = COLOURS[hue][0]
             across, quartiles = zip(*measured, strict=True)
             medians = [each["median"] for each in quartiles]
-            axes.plot(across, medians, marker=marker, markersize=4.5, color=colour, linewidth=1.6)
-            axes.fill_between(across, [each["q1"] for each in quartiles], [each["q3"] for each in quartiles],
-                              color=colour, alpha=0.14, linewidth=0)  # fmt: skip
+            band = [(each["q1"], each["q3"]) for each in quartiles]
+            banded_curve(axes, across, medians, band, colour, marker=marker, markersize=4.5)
             ends.append((across[-1], medians[-1], colour, name))
         ticks = [point.line[axis] for point in series]
         axes.set_xticks(ticks, [str(tick) for tick in ticks])

@@ -15,8 +15,7 @@ from para_former.reports.experiments import Network
 from para_former.reports.findings import doubt, names, single_seed
 from para_former.reports.runs import Run
 from para_former.reports.series import Series, series
-from para_former.reports.tables import linked_accuracy, not_measured, signed
-from para_former.reports.theory_plots import name_of
+from para_former.reports.tables import linked_accuracy, name_of, not_measured, signed
 
 INTRODUCTION = (
     "Section 4.4 of the paper lays its low accuracies to the data: too few images, diverse images of one class, "

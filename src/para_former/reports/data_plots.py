@@ -2,6 +2,7 @@
 
 from para_former.records import Record
 from para_former.reports.plots import (
+    DASHES,
     HEIGHT,
     colour_of,
     label_ends,
@@ -13,7 +14,7 @@ from para_former.reports.plots import (
 )
 from para_former.reports.series import Series
 from para_former.reports.style import COLOURS
-from para_former.reports.theory_plots import DASHES, name_of
+from para_former.reports.tables import name_of
 
 
 def error_against_images(series: Series) -> str | None:

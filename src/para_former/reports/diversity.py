@@ -9,8 +9,7 @@ from statistics import fmean
 
 from para_former.records import Record
 from para_former.reports.document import Cell, Table
-from para_former.reports.tables import signed, span
-from para_former.reports.theory_plots import name_of
+from para_former.reports.tables import name_of, signed, span
 
 COLUMNS = {  # (of, fixed): title
     ("within", None): "rho, whole",

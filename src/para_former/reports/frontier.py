@@ -37,14 +37,16 @@ def frontier_section(found: Sequence[Experiment]) -> Iterator[Block]:
 
 def frontier_sentences(members: Sequence[Point]) -> list[str]:
     """Who wins where, and on what that rests."""
-    texts = [_who_wins(members), _unseen(members), _training(members), _seeds(members)]
+    front = frontier(members)
+    seeds = single_seed((each.network for each in front), "network")
+    texts = [_who_wins(front), _unseen(members), _training(members), seeds]
     return [text for text in texts if text]
 
 
-def _who_wins(members: Sequence[Point]) -> str:
+def _who_wins(front: Sequence[Point]) -> str:
     """The frontier from left to right, neighbours of one kind together."""
     parts = []
-    for kind, group in groupby(frontier(members), key=_kind_in_words):
+    for kind, group in groupby(front, key=_kind_in_words):
         first, *others = group
         who, reached = f"{kind} {_name(first)}", f"{first.top1:.2f}"
         if others:
@@ -78,19 +80,15 @@ def _training(members: Sequence[Point]) -> str:
     )
 
 
-def _seeds(members: Sequence[Point]) -> str:
-    return single_seed((each.network for each in frontier(members)), "network")
-
-
 def _frontier_table(members: Sequence[Point]) -> Table:
-    latency = members[0].network.latency
+    latency, front = members[0].network.latency, frontier(members)
     caption = (
-        f"The frontier: {len(frontier(members))} of {len(members)} networks, the fastest first: the last row within a "
+        f"The frontier: {len(front)} of {len(members)} networks, the fastest first: the last row within a "
         f"budget is the network for it. Latency: median, batch {latency['batch']}, {device(latency)}, prepared; each "
         "was timed in turns with its serial peer, not with the others, so small differences mean nothing. Two rows "
         "compare m and n only where recipe, epochs and stem are the same."
     )
-    return Table.from_rows(caption, list(map(_row, frontier(members))), {"Network", "Recipe"})
+    return Table.from_rows(caption, list(map(_row, front)), {"Network", "Recipe"})
 
 
 def _row(point: Point) -> dict[str, Cell | str | int]:

@@ -8,7 +8,7 @@ import io
 import re
 import statistics
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
@@ -23,6 +23,7 @@ FONT = 10.5
 CLASSES_PER_PANEL = 34
 Number = int | float
 MARKERS = {1: "o", 2: "s", 3: "^", 6: "D"}
+DASHES = (0, (4, 3))
 
 
 def learning_curves(experiment: Experiment) -> str | None:
@@ -35,10 +36,8 @@ def learning_curves(experiment: Experiment) -> str | None:
         ends = []
         for network, curve in curves:
             epochs, means = list(curve), [statistics.fmean(values) for values in curve.values()]
-            style = {"color": colour_of(network), "alpha": strength_of(network)}
-            axes.plot(epochs, means, linewidth=1.6, **style, **({"marker": "."} if len(epochs) == 1 else {}))
-            low, high = [min(values) for values in curve.values()], [max(values) for values in curve.values()]
-            axes.fill_between(epochs, low, high, color=style["color"], alpha=0.14, linewidth=0)
+            look = {"alpha": strength_of(network), **({"marker": "."} if len(epochs) == 1 else {})}
+            banded_curve(axes, epochs, means, curve.values(), colour_of(network), **look)
             ends.append((epochs[-1], means[-1], colour_of(network), short_name(network)))
         axes.set_xlim(0, max(end[0] for end in ends))
         label_ends(axes, ends)
@@ -63,7 +62,7 @@ def accuracy_against_layers(experiment: Experiment) -> str | None:
         chain = sorted((n, top1) for (m, n), top1 in published.items() if m == 1)
         grey = {"color": COLOURS["paper"][0], "linewidth": 1}
         if chain:
-            axes.plot(*zip(*chain, strict=True), linestyle=(0, (4, 3)), **grey)
+            axes.plot(*zip(*chain, strict=True), linestyle=DASHES, **grey)
         for (m, n), top1 in published.items():
             axes.plot(n, top1, MARKERS[m], markerfacecolor="none", markersize=5.5, **grey)
         ours = [[(network.layers, network.top1) for network in line] for line in depth_one(experiment)]
@@ -115,6 +114,13 @@ def _curve(network: Network) -> dict[int, list[Number]]:
     """Validation top-1 of every run that reached it, by epoch."""
     reached = sorted({number for run in network.runs for number in run.epochs})
     return {n: [run.epochs[n]["validation_top1"] for run in network.runs if n in run.epochs] for n in reached}
+
+
+def banded_curve(axes, across: Sequence, middle: Sequence, values: Iterable[Sequence], colour: str, **look) -> None:
+    """A curve, and around it a faint band from the least to the largest of the values at each place."""
+    axes.plot(across, middle, color=colour, linewidth=1.6, **look)
+    low, high = zip(*((min(each), max(each)) for each in values), strict=True)
+    axes.fill_between(across, low, high, color=colour, alpha=0.14, linewidth=0)
 
 
 def label_points(axes, points: Sequence[tuple[Number, Number, str, str]], lines: Sequence[Sequence]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from para_former.errors import InputError
@@ -125,5 +125,5 @@ def collect(records_by_path: Mapping[str, list[Record]]) -> tuple[list[Run], lis
         elif kind == "epoch":
             run.epochs[record["epoch"]] = record
         elif run.test is None:
-            runs[-1] = Run(path, run.line, run.epochs, record, run.resumed)
+            runs[-1] = replace(run, test=record)
     return runs, latencies

@@ -114,6 +114,11 @@ def title(dataset: str) -> str:
     return paper.TITLES.get(dataset, dataset)
 
 
+def name_of(record: Record) -> str:
+    """A record's network and data set."""
+    return f"{label_of(record)}, {title(record['dataset'])}"
+
+
 def device(latency: Record) -> str:
     """The conditions of a latency, in words: the processor, a CPU's threads, the number format."""
     threads = f", {latency['threads']} threads" if latency["device"] == "cpu" else ""

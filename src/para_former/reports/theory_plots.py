@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from para_former.records import Record
-from para_former.reports.experiments import grouped, label_of
-from para_former.reports.plots import label_ends, legend, svg
+from para_former.reports.experiments import grouped
+from para_former.reports.plots import DASHES, banded_curve, label_ends, legend, svg
 from para_former.reports.style import COLOURS
-from para_former.reports.tables import title
+from para_former.reports.tables import name_of
 
 HUES = [COLOURS[name][0] for name in ("depth-1", "depth-2", "depth-3", "depth-6", "depth-other")]
 INK, SOFT, GREY = (COLOURS[name][0] for name in ("ink", "soft", "paper"))
@@ -24,7 +24,6 @@ MARKS = {
 }
 SHAPES = {name: {"o": "●", "s": "■", "^": "▲", "D": "◆"}[mark] for name, mark in MARKS.items()}
 """the same marks as letters, for a legend"""
-DASHES = (0, (4, 3))
 PAIRS = ("twin", "same class", "other class", "noise")
 
 
@@ -45,9 +44,7 @@ def _error_curves(name: str, curves: list[Record]) -> Callable:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         for curve, hue in zip(curves, HUES, strict=False):
             medians = [statistics.median(row) for row in curve["error"]]
-            axes.plot(curve["terms"], medians, color=hue, linewidth=1.6, marker=".")
-            low, high = [min(row) for row in curve["error"]], [max(row) for row in curve["error"]]
-            axes.fill_between(curve["terms"], low, high, color=hue, alpha=0.14, linewidth=0)
+            banded_curve(axes, curve["terms"], medians, curve["error"], hue, marker=".")
         first = max(statistics.median(curve["error"][0]) for curve in curves)
         terms = curves[0]["terms"]
         guide = [first * (n / terms[0]) ** -0.5 for n in terms]
@@ -196,8 +193,3 @@ def branches(record: Record) -> list[str]:
 
 def _slot_label(slot: Record) -> str:
     return f"{slot['slot']} {slot['module'] or ''}".strip()
-
-
-def name_of(record: Record) -> str:
-    """The network and its data set, which tell records apart."""
-    return f"{label_of(record)}, {title(record['dataset'])}"
