@@ -11,7 +11,7 @@ from para_former.reports import findings, paper
 from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.fingerprint import wording
-from para_former.reports.tables import latency, milliseconds, not_measured, signed, title
+from para_former.reports.tables import full_name, latency, milliseconds, not_measured, signed
 
 TOLERANCE = 1.1
 """how much larger or slower a serial network may be to count as equal in size or latency"""
@@ -69,7 +69,7 @@ def questions(found: Sequence[Experiment]) -> list[tuple[str, list[str]]]:
     answers = []
     for question, (answer, networks) in asked.items():
         sentences = [
-            f"{title(experiment.dataset)}, {experiment.name}: {text}{_single(networks(experiment))}"
+            f"{full_name(experiment)}: {text}{_single(networks(experiment))}"
             for experiment in found
             if len(experiment.measured) > 1 and (text := answer(experiment))
         ]
@@ -118,7 +118,7 @@ def serial_table(found: Sequence[Experiment]) -> Table | None:
             no_slower = [one for one in timed if one.ms <= network.ms * TOLERANCE]
             rows.append(
                 {
-                    "Experiment": f"{title(experiment.dataset)}, {experiment.name}",
+                    "Experiment": full_name(experiment),
                     "Network": network.label,
                     "Parameters, M": f"{network.parameters / 1e6:.2f}",
                     "Latency, ms": latency(network),

@@ -6,7 +6,7 @@ A hue stands for a contender, and its marker repeats it; the band runs from the 
 from collections.abc import Callable, Sequence
 
 from para_former.reports.bench import Point, serial_peer
-from para_former.reports.plots import DASHES, HEIGHT, Number, banded_curve, label_ends, logarithmic, svg
+from para_former.reports.plots import DASHES, Number, banded_curve, label_ends, logarithmic, svg
 from para_former.reports.style import COLOURS
 
 LOOK = {  # contender: (colour, marker)
@@ -73,7 +73,7 @@ def _curves(
         axes.set_title(title)
         label_ends(axes, ends)
 
-    return svg(f"{title} against {label}, {_identity(series)}", draw, HEIGHT, right=ROOM)
+    return svg(f"{title} against {label}, {_identity(series)}", draw, right=ROOM)
 
 
 def _identity(points: Sequence[Point]) -> str:

@@ -1,8 +1,8 @@
 """Tables of `bench` records: every figure in them stands in a record, what does not reads `not measured`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, Summary, column, distinct
+from para_former.reports.bench import FEWER_KERNELS, GRAPHED, Point, Suite, column, distinct
 from para_former.reports.bench_findings import inputs, network, shares, worst
 from para_former.reports.document import Cell, Table
 from para_former.reports.tables import milliseconds, not_measured, quartiles, ratio
@@ -65,7 +65,7 @@ def points_table(suite: Suite) -> Table | None:
             **_place(point),
             f"{suite.baseline.capitalize()}, ms": _time(point, point.baseline),
             "Prepared, ms": _time(point, point.ours),
-            "Speed-up": _quartiles(point.speedup(point.ours), ratio),
+            "Speed-up": quartiles(point.speedup(point.ours), ratio),
             "Relative error": _error(point, point.ours),
             **_other(point),
         }
@@ -90,7 +90,7 @@ def training_table(suite: Suite) -> Table | None:
                     **_place(point),
                     "Contender": contender,
                     "Step, ms": _time(point, contender),
-                    "Speed-up": _quartiles(point.speedup(contender), ratio),
+                    "Speed-up": quartiles(point.speedup(contender), ratio),
                     "Relative error": _error(point, contender),
                     "Peak memory, MiB": f"{peak / 2**20:,.1f}" if peak else not_measured(),
                     "Of the baseline's": share,
@@ -114,10 +114,10 @@ def graphs_table(suite: Suite) -> Table | None:
         forms = [name for name in (point.ours, *FEWER_KERNELS) if name in point.contenders]
         if GRAPHED not in point.contenders or forms == [point.ours]:
             continue
-        times = {f"{peer.capitalize()}, ms": _quartiles(point.time(peer), milliseconds) for peer in peers}
+        times = {f"{peer.capitalize()}, ms": quartiles(point.time(peer), milliseconds) for peer in peers}
         for form in forms:
-            over = {f"Over {peer}": _quartiles(point.versus(peer, form), ratio) for peer in peers}
-            own = _quartiles(point.time(form), milliseconds)
+            over = {f"Over {peer}": quartiles(point.versus(peer, form), ratio) for peer in peers}
+            own = quartiles(point.time(form), milliseconds)
             rows.append({**_place(point), "Ours": form, "ms": own, **times, **over})
     if not rows:
         return None
@@ -154,7 +154,7 @@ def peers_table(point: Point) -> Table:
             "Contender": contender,
             "What it is": MEANING.get(contender, ""),
             "ms": _time(point, contender),
-            f"{point.baseline.capitalize()} over it": _quartiles(point.speedup(contender), ratio),
+            f"{point.baseline.capitalize()} over it": quartiles(point.speedup(contender), ratio),
             "Relative error": _error(point, contender),
             "Note": point.contenders.get(contender, {}).get("note") or "",
         }
@@ -188,9 +188,9 @@ def _speedup(point: Point | None, peer: str) -> Cell:
 
 def _time(point: Point, contender: str) -> Cell:
     """Milliseconds, or why there are none."""
-    measured = point.time(contender)
-    reason = point.line["not_measured"].get(contender, "")
-    return quartiles(measured, milliseconds) if measured else not_measured(reason)
+    if contender in point.contenders:
+        return quartiles(point.time(contender), milliseconds)
+    return not_measured(point.line["not_measured"].get(contender, ""))
 
 
 def _other(point: Point) -> dict[str, Cell | str]:
@@ -203,7 +203,3 @@ def _error(point: Point, contender: str) -> Cell:
         return not_measured()
     error = point.contenders[contender]["relative_error"]
     return Cell("–" if error is None else f"{error:.0e}")
-
-
-def _quartiles(measured: Summary | None, form: Callable[[int | float], str]) -> Cell:
-    return not_measured() if measured is None else quartiles(measured, form)

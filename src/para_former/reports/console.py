@@ -14,7 +14,7 @@ from para_former.reports.document import Table as Cells
 from para_former.reports.experiments import experiments
 from para_former.reports.runs import collect
 from para_former.reports.series import series
-from para_former.reports.tables import accuracy_table, title
+from para_former.reports.tables import accuracy_table, full_name
 from para_former.reports.theory_findings import theory_sentences
 
 
@@ -31,7 +31,7 @@ def print_tables(roots: Sequence[Path], console: Console) -> None:
     found = experiments([run for run in runs if run.whole and run.study != ABLATION], latencies)
     changed = experiments([run for run in runs if run.study == ABLATION], latencies)
     for experiment in found:
-        _print(f"{title(experiment.dataset)}, {experiment.name}", accuracy_table(experiment), console)
+        _print(full_name(experiment), accuracy_table(experiment), console)
     for name, table in ablation_tables(found, changed).items():
         _print(name, table, console)
     for each in series(runs):

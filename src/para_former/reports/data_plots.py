@@ -3,7 +3,6 @@
 from para_former.records import Record
 from para_former.reports.plots import (
     DASHES,
-    HEIGHT,
     colour_of,
     label_ends,
     logarithmic,
@@ -46,7 +45,7 @@ def error_against_images(series: Series) -> str | None:
         axes.set_xlabel("training images N; dashed: a N^(−b)")
         axes.set_title("test error, %")
 
-    return svg(f"Error against training images, {series.name}", draw, HEIGHT, right=1.0)
+    return svg(f"Error against training images, {series.name}", draw, right=1.0)
 
 
 def accuracy_against_variance(record: Record, measure: str) -> str:
@@ -59,4 +58,4 @@ def accuracy_against_variance(record: Record, measure: str) -> str:
         axes.set_xlabel(f"variance of the {measure}, pixels in [0, 1] squared")
         axes.set_title("test top-1 of a class, %")
 
-    return svg(f"Accuracy against variance of the {measure}, {name_of(record)}", draw, HEIGHT, right=0.2)
+    return svg(f"Accuracy against variance of the {measure}, {name_of(record)}", draw, right=0.2)

@@ -97,7 +97,8 @@ class Table:
         name = escape(self.caption.partition(".")[0])
         return (
             f'<figure class="table"><div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>\n'
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div><figcaption>{prose(self.caption)}</figcaption></figure>\n"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>"
+            f"<figcaption>{prose(self.caption)}</figcaption></figure>\n"
         )
 
     def markdown(self) -> str:

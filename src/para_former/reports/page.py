@@ -224,10 +224,7 @@ def _settings(experiment: Experiment, elsewhere: Mapping[str, str]) -> str:
     sizes = " or ".join(
         sorted({tables.split_sizes(run) for run in experiment.runs}, key=lambda text: (len(text), text))
     )
-    return (
-        f"{tables.title(experiment.dataset)}, {experiment.name}: {sizes} images to train, validate and test; "
-        f"{_words(shared)}."
-    )
+    return f"{tables.full_name(experiment)}: {sizes} images to train, validate and test; {_words(shared)}."
 
 
 def _shared(runs: Sequence[Run]) -> dict[str, str]:

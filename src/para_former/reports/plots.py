@@ -9,6 +9,7 @@ import re
 import statistics
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
 from itertools import pairwise
 
@@ -88,25 +89,22 @@ def class_accuracy(
     ranked = list(zip(top1, classes, strict=True))
     panels = -(-len(ranked) // CLASSES_PER_PANEL)
     size = -(-len(ranked) // panels)
-
-    def panel(part: list[tuple[Number, str]]) -> Callable:
-        def draw(axes) -> None:
-            axes.barh(range(len(part)), [value for value, _ in part], height=0.62, color=colour_of(network), alpha=0.8)
-            for row, (value, _) in enumerate(part):
-                axes.text(value + 1.5, row, f"{value:.0f}", va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])
-            axes.set_yticks(range(len(part)), [_plain(label, 20) for _, label in part])
-            axes.set_ylim(len(part) - 0.4, -0.6)
-            axes.set_xlim(0, 108)
-            axes.set_xticks([0, 50, 100], ["0", "50", "100 %"])
-            axes.grid(visible=False)
-
-        return draw
-
     parts = [ranked[start : start + size] for start in range(0, len(ranked), size)]
-    margins = {"left": 1.75, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
+
+    def draw(part: list[tuple[Number, str]], axes) -> None:
+        axes.barh(range(len(part)), [value for value, _ in part], height=0.62, color=colour_of(network), alpha=0.8)
+        for row, (value, _) in enumerate(part):
+            axes.text(value + 1.5, row, f"{value:.0f}", va="center", fontsize=FONT - 1, color=COLOURS["soft"][0])
+        axes.set_yticks(range(len(part)), [_plain(label, 20) for _, label in part])
+        axes.set_ylim(len(part) - 0.4, -0.6)
+        axes.set_xlim(0, 108)
+        axes.set_xticks([0, 50, 100], ["0", "50", "100 %"])
+        axes.grid(visible=False)
+
+    look = {"left": 1.75, "right": 0.1, "top": 0.05, "bottom": 0.3, "width": 4.6}
     return [
-        svg(f"Accuracy of each class {number}, {_name(experiment)}", panel(part), 0.19 * len(part) + 0.35, **margins)
-        for number, part in enumerate(parts, start=1)
+        svg(f"Accuracy of each class {k}, {_name(experiment)}", partial(draw, part), 0.19 * len(part) + 0.35, **look)
+        for k, part in enumerate(parts, start=1)
     ]
 
 

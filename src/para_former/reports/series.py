@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from para_former.reports.experiments import Experiment, Network, experiments
 from para_former.reports.power_law import PowerLaw, power_law
 from para_former.reports.runs import Run
-from para_former.reports.tables import title
+from para_former.reports.tables import full_name
 
 SIZE = frozenset({"train_images"})
 """the setting in which runs of a series differ"""
@@ -25,7 +25,7 @@ class Series:
 
     @property
     def name(self) -> str:
-        return f"{title(self.experiment.dataset)}, {self.experiment.name}"
+        return full_name(self.experiment)
 
     @property
     def sizes(self) -> tuple[int, ...]:

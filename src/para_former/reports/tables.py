@@ -119,6 +119,11 @@ def name_of(record: Record) -> str:
     return f"{label_of(record)}, {title(record['dataset'])}"
 
 
+def full_name(experiment: Experiment) -> str:
+    """An experiment's data set and what tells it from others there."""
+    return f"{title(experiment.dataset)}, {experiment.name}"
+
+
 def device(latency: Record) -> str:
     """The conditions of a latency, in words: the processor, a CPU's threads, the number format."""
     threads = f", {latency['threads']} threads" if latency["device"] == "cpu" else ""
@@ -221,8 +226,10 @@ def _seeds(network: Network) -> Cell:
     return Cell(str(network.seeds), below=", ".join(notes))
 
 
-def quartiles(measured: Mapping[str, int | float], form: Callable[[int | float], str]) -> Cell:
-    """The median, below it the quartiles."""
+def quartiles(measured: Mapping[str, int | float] | None, form: Callable[[int | float], str]) -> Cell:
+    """The median, below it the quartiles; None where nothing was measured."""
+    if measured is None:
+        return not_measured()
     return Cell(form(measured["median"]), below=f"{form(measured['q1'])}–{form(measured['q3'])}")
 
 

@@ -11,7 +11,7 @@ from para_former.reports import paper, theory_plots
 from para_former.reports.document import Block, Cell, Figure, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, label_of
 from para_former.reports.fields import THEORY, read
-from para_former.reports.tables import accuracy, not_measured, title
+from para_former.reports.tables import accuracy, full_name, not_measured, title
 from para_former.reports.theory_findings import theory_sentences
 
 INTRODUCTION = (
@@ -105,8 +105,7 @@ def freedom_table(record: Record, measured: Sequence[Experiment]) -> Table:
 
     Of experiments with several depths: one depth alone says nothing about freedom.
     """
-    depths = [{network.depth for network in each.measured if network.layers == 24} for each in measured]
-    experiments = [each for each, found in zip(measured, depths, strict=True) if len(found) > 1]
+    experiments = [each for each in measured if len({one.depth for one in each.measured if one.layers == 24}) > 1]
     columns = ["Depth m", "Freedom", "Affected slots", "With norms", "All slots", "Paper, CIFAR-10, n = 24, %"]
     published = paper.trained_from_scratch("cifar10")
     rows = []
@@ -116,7 +115,7 @@ def freedom_table(record: Record, measured: Sequence[Experiment]) -> Table:
         printed = published.get((depth, 24))
         row = [*map(Cell, numbers), Cell("–" if printed is None else f"{printed:.2f}")]
         rows.append((*row, *(_accuracy(each, depth) for each in experiments)))
-    columns += [f"{title(each.dataset)}, {each.name}, n = 24, %" for each in experiments]
+    columns += [f"{full_name(each)}, n = 24, %" for each in experiments]
     caption = (
         "Freedom: slots that the input affects and that combine several parameters, the definition that gives the "
         "paper's 1 and 6. Affected: without the second condition. With norms: the modules as they are built. Freedom "

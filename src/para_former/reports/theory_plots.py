@@ -1,7 +1,7 @@
 """Drawings of the theory's records, as SVG for the page (`plots.svg`)."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from para_former.records import Record
 from para_former.reports.experiments import grouped
@@ -29,37 +29,34 @@ PAIRS = ("twin", "same class", "other class", "noise")
 
 def approximation(record: Record) -> list[str]:
     """A panel for each target: error against N on logarithmic axes, both fits, and a line of slope -1/2."""
-    return [
-        svg(f"Error of {name} against N", _error_curves(name, curves), left=0.75, right=0.9)
-        for name, curves in grouped(record["curves"], lambda curve: curve["target"]).items()
-    ]
+    targets = grouped(record["curves"], lambda curve: curve["target"])
+    return [_error_curves(name, curves) for name, curves in targets.items()]
 
 
-def _error_curves(name: str, curves: list[Record]) -> Callable:
+def _error_curves(name: str, curves: list[Record]) -> str:
+    terms = curves[0]["terms"]
+
     def draw(axes) -> None:
         from matplotlib.ticker import FuncFormatter
 
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        ends = []
         for curve, hue in zip(curves, HUES, strict=False):
             medians = [statistics.median(row) for row in curve["error"]]
+            ends.append((terms[-1], medians[-1], hue, {"output": "alpha", "all": "all"}[curve["fit"]]))
             banded_curve(axes, curve["terms"], medians, curve["error"], hue, marker=".")
         first = max(statistics.median(curve["error"][0]) for curve in curves)
-        terms = curves[0]["terms"]
         guide = [first * (n / terms[0]) ** -0.5 for n in terms]
         axes.plot(terms, guide, color=GREY, linestyle=DASHES, linewidth=1)
-        ends = [
-            (terms[-1], statistics.median(curve["error"][-1]), hue, {"output": "alpha", "all": "all"}[curve["fit"]])
-            for curve, hue in zip(curves, HUES, strict=False)
-        ]
         label_ends(axes, [*ends, (terms[-1], guide[-1], GREY, "N^(-1/2)")])
         axes.set_xticks(terms, [str(n) for n in terms])
         axes.minorticks_off()
         axes.set_xlabel("terms N")
         axes.set_title(f"{name}: relative error (root mean square)")
 
-    return draw
+    return svg(f"Error of {name} against N", draw, left=0.75, right=0.9)
 
 
 def parts(record: Record) -> list[str]:
