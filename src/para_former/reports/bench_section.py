@@ -58,38 +58,13 @@ def _titled(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite]]:
 def _suite(suite: Suite, title: str) -> Iterator[Block]:
     yield Heading(3, title)
     yield Paragraph(_conditions(suite))
-    overview = bench_tables.overview(suite)
-    if overview:
+    if overview := bench_tables.overview(suite):
         yield overview
     yield Points(tuple(bench_findings.sentences(suite)))
-    shared = _shared(suite)
-    drawings = [
-        (
-            "Latency against layers.",
-            suite.series("layers", depth=1, batch=1),
-            bench_plots.latency_against_layers,
-            bench_findings.growth_with_layers,
-        ),
-        (
-            "Speed-up against batch.",
-            suite.series("batch", depth=1),
-            bench_plots.speedup_against_batch,
-            bench_findings.gain_with_batch,
-        ),
-        (
-            "Speed-up against depth.",
-            suite.series("depth", batch=1) if suite.baseline == "serial" else (),  # what the paper compares with
-            bench_plots.speedup_against_depth,
-            bench_findings.gain_with_depth,
-        ),
-    ]
-    yield Grid(
-        "figures",
-        tuple(Figure((draw(points),), title, finding(points)) for title, points, draw, finding in drawings if points),
-    )
+    yield Grid("figures", tuple(_figures(suite)))
     if graphs := bench_tables.graphs_table(suite):
         yield graphs
-    if shared:
+    if shared := _shared(suite):
         yield Paragraph(bench_findings.what_contributes(shared))
         yield bench_tables.shares_table(shared)
     for point in suite.inference:
@@ -98,6 +73,19 @@ def _suite(suite: Suite, title: str) -> Iterator[Block]:
     for table in (bench_tables.training_table(suite), bench_tables.points_table(suite)):
         if table:
             yield table
+
+
+def _figures(suite: Suite) -> Iterator[Figure]:
+    """What a series of points that differ in one thing shows, for as many as there are."""
+    if series := suite.series("layers", depth=1, batch=1):
+        drawing, finding = bench_plots.latency_against_layers(series), bench_findings.growth_with_layers(series)
+        yield Figure((drawing,), "Latency against layers.", finding)
+    if series := suite.series("batch", depth=1):
+        drawing, finding = bench_plots.speedup_against_batch(series), bench_findings.gain_with_batch(series)
+        yield Figure((drawing,), "Speed-up against batch.", finding)
+    if suite.baseline == "serial" and (series := suite.series("depth", batch=1)):  # what the paper compares with
+        drawing, finding = bench_plots.speedup_against_depth(series), bench_findings.gain_with_depth(series)
+        yield Figure((drawing,), "Speed-up against depth.", finding)
 
 
 def _shared(suite: Suite) -> tuple[Point, ...]:

@@ -157,7 +157,7 @@ def _gap(serial: Network, parallel: Network, size: int) -> str:
 
 def _steps(found: Series) -> str:
     """Equal epochs are not equal training."""
-    runs = sorted((run for network in found.networks for run in network.runs), key=lambda run: run.images)
+    runs = sorted(found.runs, key=lambda run: run.images)
     few, many = runs[0], runs[-1]
     if few.images == many.images or any("batch_size" not in run.line["config"] for run in runs):
         return ""

@@ -148,14 +148,8 @@ def _experiment(experiment: Experiment) -> Iterator[Block]:
     yield tables.accuracy_table(experiment)
     yield Paragraph(findings.training(experiment))
     layers, curves = plots.accuracy_against_layers(experiment), plots.learning_curves(experiment)
-    drawings = (
-        (
-            "Accuracy against layers.",
-            layers,
-            "Line: depth 1. Circle: depth 1; square: 2; triangle: 3; diamond: 6. Bars: spread over seeds.",
-        ),
-        ("Learning curves.", curves, findings.course(experiment)),
-    )
+    marks = "Line: depth 1. Circle: depth 1; square: 2; triangle: 3; diamond: 6. Bars: spread over seeds."
+    drawings = [("Accuracy against layers.", layers, marks), ("Learning curves.", curves, findings.course(experiment))]
     yield Grid("figures", tuple(Figure((svg,), title, text) for title, svg, text in drawings if svg))
 
 

@@ -28,15 +28,18 @@ class Series:
         return full_name(self.experiment)
 
     @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(run for network in self.networks for run in network.runs)
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of training images, rising."""
-        return tuple(sorted({run.images for network in self.networks for run in network.runs}))
+        return tuple(sorted({run.images for run in self.runs}))
 
     @property
     def whole(self) -> int | None:
         """The size that is all of the training split; None where no run had it."""
-        runs = [run for network in self.networks for run in network.runs]
-        return next((run.images for run in runs if run.whole), None)
+        return next((run.images for run in self.runs if run.whole), None)
 
     def at(self, network: Network, size: int) -> Network:
         """The network with its runs on so many images alone."""
