@@ -121,6 +121,12 @@ def test_markdown_and_html_of_one_table():
     )
 
 
+def test_rows_may_name_their_columns_in_any_order_and_give_texts_for_cells():
+    found = Table.from_rows("Both.", [{"Name": "a", "Top-1": 9}, {"Top-1": Cell("8", "± 1"), "Name": "b"}], {"Name"})
+    rows = ((Cell("a"), Cell("9")), (Cell("b"), Cell("8", "± 1")))
+    assert found == Table("Both.", ("Name", "Top-1"), frozenset({"Top-1"}), rows)
+
+
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=4), st.text())
 def test_no_text_breaks_a_table(rows, caption):
     cells = tuple((Cell(first, below=note), Cell(second, note)) for first, second, note in rows)
