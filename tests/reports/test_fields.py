@@ -91,6 +91,13 @@ def changed(path, line, place, value):
             "x",
             "'contenders[0].ratio.median' of every bench line",
         ),
+        (
+            "bench.jsonl",
+            1,
+            ["contenders", 3, "ratio"],
+            None,
+            "the ratio of 'stacked' to a measured baseline, found",
+        ),
         ("bench.jsonl", 1, ["contenders"], {}, "'contenders' of every bench line to be a list, found {}"),
         ("bench.jsonl", 1, ["environment", "clocks"], 7, "'environment.clocks' of every bench line to be an object"),
     ],

@@ -174,6 +174,10 @@ def _expect_whole(place: str, record: Record) -> None:
         if other := next((field for field, length in lengths.items() if length != lengths["classes"]), None):
             expected = f"the {lengths['classes']} entries of 'classes' in {other!r}"
             raise InputError(f"{place}: expected {expected} of every {name}, found {lengths[other]}")
+    if record["kind"] == "bench" and record["baseline"] in [each["name"] for each in record["contenders"]]:
+        for each in record["contenders"]:
+            if each["ratio"] is None:
+                raise InputError(f"{place}: expected the ratio of {each['name']!r} to a measured baseline, found null")
 
 
 def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:

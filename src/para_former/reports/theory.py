@@ -19,8 +19,8 @@ INTRODUCTION = (
     "near to any continuous function on a bounded closed set as one likes, if N is large enough. The terms do not wait "
     "for one another, so a network may be wide in place of deep. A transformer module, the paper says, has the form of "
     "such a term, with the difference that some or all of alpha, W and theta change with the image; how many do, it "
-    "calls degrees of freedom. Below, these statements are carried out on networks: what holds, and what is weaker than "
-    "it sounds."
+    "calls degrees of freedom. Below, these statements are carried out on networks: what holds, and what is weaker "
+    "than it sounds."
 )
 TITLES = {
     "approximation": "Does the error fall with the number of terms?",
