@@ -1,5 +1,6 @@
 """A record file survives what happens to files: killed writers, failed writes, other people's bytes."""
 
+import fcntl
 import getpass
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -247,28 +249,27 @@ def test_an_appended_record_is_on_the_disk_or_an_error(tmp_path, monkeypatch):
         append_record(tmp_path / "record.jsonl", {"kind": "epoch"})
 
 
-def test_two_writers_lose_none_of_one_another_s_records(tmp_path, monkeypatch):
-    """The other appends when the one has read the file."""
-    path = tmp_path / "latency.jsonl"
-    append_record(path, {"kind": "first"})
-
-    def opened(*given):
-        file = open(*given)
-        read = file.read
-
-        def then_another_appends():
-            content = read()
-            monkeypatch.delattr(records, "open")
-            append_record(path, {"kind": "other"})
-            return content
-
-        file.read = then_another_appends
-        return file
-
-    monkeypatch.setattr(records, "open", opened, raising=False)
-    append_record(path, {"kind": "own"})
-    assert [record["kind"] for record in read_records(path)] == ["first", "other", "own"]
-
-
 def test_heads_that_a_record_leaves_out_have_64_numbers_each():
     assert [shape({"width": width, "tokens": 65})["heads"] for width in (64, 192, 768)] == [4, 3, 12]
+
+
+def test_an_append_waits_for_that_of_another(tmp_path):
+    """Half of its line would look like what a kill has left, and go."""
+    path = tmp_path / "record.jsonl"
+    with open(path, "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"kind": "oth')
+        other.flush()
+        waiting = threading.Thread(target=append_record, args=(path, {"kind": "own"}))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        other.write(b'er"}\n')
+    waiting.join()
+    assert [record["kind"] for record in read_records(path)] == ["other", "own"]
+
+
+def test_a_line_that_is_nested_too_deep_is_no_record(tmp_path):
+    path = make_file(b"[" * 100_000 + b"\n")
+    with pytest.raises(InputError, match="line 1 is not a record"):
+        read_records(path)

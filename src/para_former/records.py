@@ -27,6 +27,11 @@ from typing import Any
 
 from para_former.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows: let one process at a time write to a file
+    fcntl = None
+
 Record = dict[str, Any]
 PACKAGES = ("para-former", "torch", "torchvision", "timm", "numpy")
 EARLIER = {"stem": "patch", "mlp_ratio": 4.0}
@@ -127,9 +132,11 @@ def append_record(path: Path, record: Record) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)  # or half of another's line looks cut off, and goes
         file.seek(0)
         content = file.read()
-        if (whole := content.rfind(b"\n") + 1) < len(content):  # only then: another process may append meanwhile
+        if (whole := content.rfind(b"\n") + 1) < len(content):
             file.truncate(whole)
         file.write(json.dumps(record).encode() + b"\n")
         file.flush()
@@ -143,7 +150,7 @@ def read_records(path: Path) -> list[Record]:
     for number, line in enumerate(lines[:-1], start=1):  # a whole file ends with a newline, so the last piece is empty
         try:
             record = json.loads(line)
-        except ValueError:  # not JSON, or not text
+        except (ValueError, RecursionError):  # not JSON, not text, or nested too deep
             record = None
         if not isinstance(record, dict):
             raise InputError(f"{path}: line {number} is not a record; expected a JSON object on every line")

@@ -110,6 +110,10 @@ DAMAGE = {
     "truncated": ("train_images.npy", truncate),
     "empty": ("test_images.npy", lambda path: path.write_bytes(b"")),
     "garbage": ("train_labels.npy", lambda path: path.write_bytes(b"no array")),
+    "a header that numpy cannot parse": (
+        "train_images.npy",
+        lambda path: path.write_bytes(path.read_bytes().replace(b"8, 1)", b"8, ])", 1)),
+    ),
     "missing": ("test_labels.npy", lambda path: path.unlink()),
     "another shape": ("train_images.npy", lambda path: np.save(path, np.zeros((1437, 8, 9, 1), np.uint8))),
     "without the skipped": ("train_skipped.npy", lambda path: path.unlink()),

@@ -69,9 +69,16 @@ def test_labels_may_be_unsigned_or_missing(tiny, arrays, parquet_root, write_par
     pq.write_table(table.set_column(place, tiny.label_column, missing), path)
     with pytest.raises(InputError, match="found 11 different labels, -1..9"):
         read_split(tiny, "test", parquet_root)
+    largest = pa.array([2**64 - 1, *unsigned.to_pylist()[1:]], pa.uint64())
+    pq.write_table(table.set_column(place, tiny.label_column, largest), path)
+    with pytest.raises(InputError, match=f"found 11 different labels, 0..{2**63 - 1}"):
+        read_split(tiny, "test", parquet_root)
+    pq.write_table(table.append_column(tiny.label_column, unsigned), path)
+    with pytest.raises(InputError, match=f"^{path}: expected a whole parquet file, found: "):
+        read_split(tiny, "test", parquet_root)
 
 
-@pytest.mark.parametrize("said", ["[]", "no JSON", '{"info": null}', '{"info": {"features": []}}'])
+@pytest.mark.parametrize("said", ["[]", "no JSON", "[" * 100_000, '{"info": null}', '{"info": {"features": []}}'])
 def test_a_description_of_another_kind_is_refused(tiny, parquet_root, said):
     path = parquet_root / tiny.name / "test-00000-of-00001.parquet"
     pq.write_table(pq.read_table(path).replace_schema_metadata({"huggingface": said}), path)

@@ -1,6 +1,7 @@
 """Every odd format of a picture becomes the documented pixels, in a data set as in a single file."""
 
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -200,7 +201,20 @@ def test_cut_off_text_empty_missing_and_folder(write, tmp_path):
     refused(path, "a file of another kind")
     path.unlink()
     refused(path, "no such file")
-    refused(tmp_path, "IsADirectoryError")
+    refused(tmp_path, "no regular file")
+    os.mkfifo(path)
+    refused(path, "no regular file")  # and nobody waits for a writer
+
+
+def test_a_file_in_postscript_runs_no_program(tmp_path, monkeypatch):
+    """Whatever its name says: Pillow would have Ghostscript draw it."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "picture.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    refused(tmp_path / "picture.png", "a file of another kind")
+    assert not (tmp_path / "ran").exists()
 
 
 def encode(color, size):

@@ -42,6 +42,7 @@ def of_other_sizes(**sizes):
     return lambda path: write_google(path, noisy_vit(replace(PUBLISHED, **sizes)))
 
 
+QUERY = "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel"
 NORM = "Transformer/encoderblock_1/LayerNorm_2/scale"
 WRONG_FILES = {
     "truncated": (cut_off, "not a whole .npz file"),
@@ -76,6 +77,14 @@ WRONG_FILES = {
     "other MLP at the width of a name": (
         of_other_sizes(width=192, mlp_ratio=2.0),
         "found width 192, mlp_width 384$",
+    ),
+    "a size of nothing": (
+        lambda path: write_google(path, noisy_vit(PUBLISHED), **{QUERY: np.zeros((24_000, 1, 0), np.float32)}),
+        "expected the network's width 24, heads 3, found width 24000, heads 1",
+    ),
+    "no width": (
+        lambda path: write_google(path, noisy_vit(PUBLISHED), **{QUERY: np.zeros((0, 3, 8), np.float32)}),
+        "expected the network's width 24, found width 0",
     ),
     "other MLP": (of_other_sizes(mlp_ratio=2.0), "expected the network's mlp_width 96, found mlp_width 48$"),
 }

@@ -92,6 +92,21 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path):
         pf.load(tmp_path)
 
 
+def test_a_network_of_more_levels_than_there_are_weights_for_is_not_built(tmp_path):
+    pf.save(small_network(torch.float32), tmp_path)
+    (tmp_path / "config.json").write_text(configuration(depth=10**7, layers=10**7))
+    with pytest.raises(pf.InputError, match="model.safetensors: expected 10000000 levels, found 1"):
+        pf.load(tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [{"width": 3 * 10**12}, {"num_classes": 10**19}, {"layers": 10**30}])
+def test_sizes_that_no_network_can_have_are_refused_by_name(tmp_path, sizes):
+    pf.save(small_network(torch.float32), tmp_path)
+    (tmp_path / "config.json").write_text(configuration(**sizes))
+    with pytest.raises(pf.InputError, match="config.json: no network has these sizes: "):
+        pf.load(tmp_path)
+
+
 def configuration(**changes):
     return json.dumps(dataclasses.asdict(small_network().config) | changes)
 
@@ -101,6 +116,7 @@ BROKEN = {
     "[]": "'attention_dropout' is missing",
     "7": "not iterable",
     '{"image_size": 8}': "'attention_dropout' is missing",
+    "[" * 100_000: "recursion",
     configuration(wings=2): "wings",
     configuration(image_size=[8]): "image_size: expected a whole number, or .* found .8",
     configuration(width=24.0): "width: expected a whole number of at least 1, found 24.0",

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from para_former.errors import InputError
 from para_former.records import write_records
 from para_former.reports import write_report
 from para_former.reports.document import Figure, Grid, Heading, images
@@ -69,6 +70,31 @@ def test_names_are_plain_and_differ_whatever_the_titles():
     assert placed[-1].markdown() == "![One.](some%20where/bench-one.svg)\n\n**One.** \n"
     assert placed[3].members[1].markdown() == "**Two.**  (In the HTML page.)\n"
     assert "0.12345" in files["bench-one.svg"]
+
+
+def test_names_that_are_no_text_leave_whole_drawings(tmp_path):
+    """A folder's bytes that are no UTF-8, and what XML forbids."""
+    for name in ("caf\udce9", "a\x1bb\x00"):
+        _, text = written(tmp_path, {f"{len(name)}.jsonl": helpers.training(dataset=name)})
+        for path in text.parent.glob("report_figures/*"):
+            ElementTree.parse(path)
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "a drawing"])
+def test_a_received_folder_cannot_choose_what_a_report_replaces(tmp_path, name):
+    (tmp_path / "victim").write_text("mine")
+    page, text = written(tmp_path, helpers.family("digits", seeds=(0,)))
+    link = page.parent / name if name.startswith("report.") else min(page.parent.glob("report_figures/*"))
+    link.unlink()
+    link.symlink_to(tmp_path / "victim")
+    with pytest.raises(InputError, match=f"{link.name}: expected what a report may replace, found a link"):
+        write_report([tmp_path], page.parent)
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_page_and_text_are_two_files(tmp_path):
+    with pytest.raises(InputError, match="expected another file than that of the page"):
+        written(tmp_path, helpers.family(seeds=(0,)), tmp_path / "out/../out/report.html")
 
 
 def test_a_text_that_is_no_file_has_no_drawings_beside_it(tmp_path):

@@ -43,6 +43,8 @@ def changed(path, line, place, value):
     ("path", "line", "place", "value", "told"),
     [
         ("a/record.jsonl", 0, ["epochs"], "ten", "'epochs' of every run line to be a whole number, found \"ten\""),
+        ("a/record.jsonl", 0, ["epochs"], 10**19, "'epochs' of every run line to be a whole number below 2^63"),
+        ("a/record.jsonl", 1, ["seconds"], float("nan"), "'seconds' of every epoch line to be a number below 2^63"),
         ("a/record.jsonl", 0, ["layers"], 6.5, "'layers' of every run line to be a whole number, found 6.5"),
         ("a/record.jsonl", 0, ["environment"], [1], "'environment' of every run line to be an object, found [1]"),
         ("a/record.jsonl", 0, ["split", "train"], "all", "'split.train' of every run line to be a whole number"),

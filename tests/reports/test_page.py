@@ -147,6 +147,14 @@ def test_paths_are_relative_to_the_roots(tmp_path):
     assert ">record.jsonl<" in html.read_text()
 
 
+def test_a_linked_record_is_read_under_its_own_name(tmp_path):
+    write_records(tmp_path / "elsewhere/r.jsonl", helpers.training())
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/linked.jsonl").symlink_to(tmp_path / "elsewhere/r.jsonl")
+    page, _ = write_report([tmp_path / "root"], tmp_path / "out")
+    assert "linked.jsonl" in page.read_text()
+
+
 def test_the_text_may_lie_elsewhere_and_its_links_still_lead_to_records(tmp_path):
     record = tmp_path / "some results" / "record.jsonl"
     write_records(record, helpers.training(recipe="paper"))

@@ -166,6 +166,15 @@ def test_a_state_without_the_optimiser_is_refused():
         learner().load_state(state, Path("state"))
 
 
+@pytest.mark.parametrize("name", ["optimizer.0.exp_avg", "optimizer.3.exp_avg_sq"])
+def test_a_moment_of_another_shape_is_refused(name):
+    """PyTorch would read and write beyond its end."""
+    plain = learner()
+    plain.step(IMAGES, LABELS, 1e-2)
+    with pytest.raises(InputError, match=r"state: exp_avg\S* of parameter [03]: expected shape \[.*\], found \[1\]"):
+        learner().load_state({**plain.state(), name: torch.zeros(1)}, Path("state"))
+
+
 def test_however_many_networks_a_process_compiles_all_are_compiled(monkeypatch, no_shape_checks):
     compiled = []
 

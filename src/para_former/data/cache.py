@@ -197,7 +197,7 @@ def _open(folder: Path, spec: DatasetSpec) -> dict[str, Decoded] | None:
             images = np.load(folder / f"{split}_images.npy", mmap_mode="r")
             labels = np.load(folder / f"{split}_labels.npy")
             skipped = np.load(folder / f"{split}_skipped.npy")
-        except (OSError, ValueError, EOFError):
+        except Exception:  # on a broken header numpy raises whatever its parser happens to run into
             return None
         shape = (spec.counts[split] - skipped.size, spec.stored_size, spec.stored_size, spec.channels)
         if (images.dtype, images.shape, labels.dtype, labels.shape) != (np.uint8, shape, np.int64, shape[:1]):

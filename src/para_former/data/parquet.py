@@ -50,7 +50,7 @@ def _pictures(spec: DatasetSpec, split: str, paths: Sequence[Path]) -> Iterator[
                         raise InputError(f"{path}: expected bytes in column {image_column}, found {images.type}")
                     encoded = images.field("bytes")
                 for image, label in zip(encoded.to_pylist(), labels.to_pylist(), strict=True):
-                    yield Picture(f"{split} row {row}", image, -1 if label is None else label)
+                    yield Picture(f"{split} row {row}", image, -1 if label is None else min(label, 2**63 - 1))
                     row += 1
 
 
@@ -59,7 +59,7 @@ def _class_names(spec: DatasetSpec, schema: pa.Schema, path: Path) -> Sequence[s
     try:
         features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         return [str(name) for name in features.get(spec.label_column, {}).get("names", spec.classes)]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: expected Hugging Face's description of its columns, found: {error}") from None
 
 
@@ -68,5 +68,7 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn what pyarrow and the file system say about ``path`` into one line."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: expected a whole parquet file, found: {first_line(error)}") from error

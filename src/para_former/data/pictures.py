@@ -22,6 +22,10 @@ Images = UInt8[np.ndarray, "count height width channels"]
 Labels = Int64[np.ndarray, " count"]
 
 
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF")
+"""what is looked for in a file whatever its name; not EPS, for which Pillow runs Ghostscript"""
+
+
 class Picture(NamedTuple):
     """A picture not yet decoded."""
 
@@ -79,7 +83,9 @@ def _decode(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow says about metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file if isinstance(file, Path) else io.BytesIO(file or b"")) as image:
+            if isinstance(file, Path) and file.exists() and not file.is_file():  # opening a pipe would wait for ever
+                raise InputError("expected an image, found no regular file")
+            with Image.open(file if isinstance(file, Path) else io.BytesIO(file or b""), formats=FORMATS) as image:
                 if size and image.size != (size, size):
                     raise InputError(f"expected {size}x{size} pixels, found {image.size[0]}x{image.size[1]}")
                 plain = _plain(ImageOps.exif_transpose(image)).convert("L" if spec.channels == 1 else "RGB")

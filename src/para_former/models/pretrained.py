@@ -4,6 +4,8 @@ Reading Google's layout and resizing positions and patches is timm's work. Here 
 what, whether the weights fit, and where they go. Putting them into a network is `training/start.py`.
 """
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,7 +28,8 @@ from para_former.models.weights import from_timm, serial_vit, under_timm_names
 
 HUB = "timm:"
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-UNREADABLE = (LookupError, TypeError, ValueError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (LookupError, TypeError, ValueError, RuntimeError, EOFError, OSError, ArithmeticError, MemoryError)
+UNREADABLE += (AttributeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -122,6 +125,7 @@ def _from_google(path: Path, config: ModelConfig) -> _Source:
         layers = sum(name.endswith("/LayerNorm_0/scale") for name in arrays)
         classes = len(arrays["head/bias"]) if "head/bias" in arrays else 0
         sizes = {"layers": layers, "width": width, "heads": heads}
+        _expect_fit({**sizes, "mlp_width": mlp_width}, config)  # before anything of these sizes is built
         own = replace(config, **sizes, depth=layers, mlp_ratio=mlp_width / width, pool="cls", num_classes=classes)
         vit = serial_vit(own)
         file.seek(0)

@@ -1,6 +1,7 @@
 """A network as a folder: `model.safetensors` (weights) beside `config.json` (its `ModelConfig`). No pickles.
 
-Both files are written beside before either is renamed, so a folder holds one network whole, the new one or the old.
+Both files are on the disk before either is renamed, so no failure leaves half a network; only a kill between the two
+renames can leave the new configuration beside the old weights.
 """
 
 import json
@@ -12,7 +13,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from para_former.errors import InputError
+from para_former.errors import InputError, first_line
 from para_former.models.config import ModelConfig
 from para_former.models.outline import outline
 from para_former.models.para_former import ParaFormer, expect_para_former
@@ -51,10 +52,17 @@ def load(folder: str | Path) -> ParaFormer:
         ) from None
     except OSError as error:
         raise InputError(f"{folder / CONFIG_FILE}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{folder / CONFIG_FILE}: not the configuration of a Para-Former: {error}") from None
-    path, model = folder / WEIGHTS_FILE, outline(config)
+    path = folder / WEIGHTS_FILE
     weights = {name: tensor.clone() for name, tensor in read_tensors(path).items()}  # where PyTorch would put them
+    levels = {name.split(".")[1] for name in weights if name.startswith("levels.")}
+    if len(levels) != config.depth:  # before as many are built
+        raise InputError(f"{path}: expected {config.depth} levels, found {len(levels)}")
+    try:
+        model = outline(config)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise InputError(f"{folder / CONFIG_FILE}: no network has these sizes: {first_line(error)}") from None
     load_weights(model, weights, path, assign=True)
     return model.eval()
 

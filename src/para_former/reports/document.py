@@ -19,7 +19,7 @@ LONG = 32
 
 def prose(text: str) -> str:
     """Text as HTML in which names with hyphens (Para-F-1-6), ranges and percentages are not broken across lines."""
-    return re.sub(r"[\w.]+×?(?:[-–][\w.]+×?)+", r'<span class="name">\g<0></span>', escape(text)).replace(
+    return re.sub(r"(?<![\w.])[\w.]+×?(?:[-–][\w.]+×?)+", r'<span class="name">\g<0></span>', escape(text)).replace(
         " %", "&nbsp;%"
     )
 
@@ -31,7 +31,7 @@ def _url(address: str) -> str:
 
 def markdown_text(text: str) -> str:
     """Text in which Markdown and HTML find nothing to interpret, on one line."""
-    return re.sub(r"([\\`*\[\]<>|&#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*\[\]<>|&#~]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
 
 
 @dataclass(frozen=True)

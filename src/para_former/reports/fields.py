@@ -142,6 +142,7 @@ THEORY: dict[str, Form] = {
     },
 }
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", None: "null"}
+MOST = 2**63
 TYPES = {int: (int,), float: (int, float), str: (str,), bool: (bool,), None: (type(None),)}
 
 
@@ -200,6 +201,8 @@ def _wrong(value: object, form: Form) -> tuple[str, str, str] | None:
         parts = ((f".{name}", value[name], each) for name, each in named if name in value)
     elif isinstance(form, (list, dict)) or type(value) not in TYPES[form]:
         return "", _word(form), _shown(value)
+    elif form in (int, float) and not abs(value) < MOST:  # NaN is not either
+        return "", f"{_word(form)} below 2^63", _shown(value)
     found = ((part, _wrong(each, wanted)) for part, each, wanted in parts)
     return next(((part + wrong[0], *wrong[1:]) for part, wrong in found if wrong), None)
 

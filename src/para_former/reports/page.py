@@ -56,7 +56,7 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     The text goes to `report.md` beside the page when `markdown` is left out, its drawings into the folder
     `report_figures` beside it. Links are relative.
     """
-    files = {Path(path).resolve(): records for path, records in find_records(roots)}
+    files = {path.parent.resolve() / path.name: records for path, records in find_records(roots)}
     if not any("kind" in record for records in files.values() for record in records):
         raise InputError(f"{', '.join(map(str, roots))}: expected at least one record (*.jsonl), found none")
     page, text = Path(output) / "report.html", markdown or Path(output) / "report.md"
@@ -64,6 +64,8 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     expect_folder(output)
     expect_file(text)
     expect_folder(figures)
+    if os.path.realpath(text) == os.path.realpath(page):
+        raise InputError(f"{text}: expected another file than that of the page")
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
     blocks = document(records)
@@ -76,6 +78,9 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     contents = {figures / name: drawing for name, drawing in drawings.items()}
     contents[text] = markdown_page(prefix_links(with_drawings, way(text)))
     contents[page] = html_page(prefix_links(blocks, way(page)))
+    for path in {figures, *contents} - {markdown}:  # which the user has named
+        if path.is_symlink():
+            raise InputError(f"{path}: expected what a report may replace, found a link")
     write_together({path: content.encode(errors="backslashreplace") for path, content in contents.items()})
     return page, text
 
@@ -116,8 +121,7 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
 
 
 def _folder(root: Path) -> Path:
-    root = root.resolve()
-    return root if root.is_dir() else root.parent
+    return (root if root.is_dir() else root.parent).resolve()
 
 
 def _paper_says(dataset: str) -> str:

@@ -23,6 +23,8 @@ WIDTH, HEIGHT = 5.2, 3.7
 FONT = 10.5
 CLASSES_PER_PANEL = 34
 Number = int | float
+NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""letters that a file of SVG may not hold: control characters, bytes of file names that are no text"""
 MARKERS = {1: "o", 2: "s", 3: "^", 6: "D"}
 DASHES = (0, (4, 3))
 
@@ -226,6 +228,7 @@ def svg(
     import matplotlib
     from matplotlib.figure import Figure
 
+    name = NO_XML.sub("\ufffd", name)
     look = {
         "svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False, "font.size": FONT,
         "text.color": COLOURS["ink"][0], "axes.labelcolor": COLOURS["soft"][0], "xtick.color": COLOURS["soft"][0],
@@ -243,7 +246,7 @@ def svg(
         draw(figure.add_axes(box))
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inline(file.getvalue(), name)
+    return _inline(NO_XML.sub("\ufffd", file.getvalue()), name)
 
 
 def _rounded(number: re.Match[str]) -> str:

@@ -132,10 +132,16 @@ class Learner:
         for name, tensor in _below(tensors, "optimizer").items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        if sorted(moments) != list(range(len(parameters))):
+            wanted, found = len(parameters), len(moments)
+            raise InputError(f"{source}: expected the optimiser's state of {wanted} parameters, found {found}")
+        for index, parameter in enumerate(parameters):
+            for key, tensor in moments[index].items():
+                if tensor.dim() and tensor.shape != parameter.shape:  # PyTorch would read and write beyond it
+                    wanted, found = list(parameter.shape), list(tensor.shape)
+                    raise InputError(f"{source}: {key} of parameter {index}: expected shape {wanted}, found {found}")
         groups = self.optimizer.state_dict()["param_groups"]
-        count = sum(len(group["params"]) for group in groups)
-        if sorted(moments) != list(range(count)):
-            raise InputError(f"{source}: expected the optimiser's state of {count} parameters, found {len(moments)}")
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
