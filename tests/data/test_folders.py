@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from para_former.data import folders, get_spec, load_dataset, locate, read_picture, read_split
+from para_former.data.folders import EXTENSIONS
+from para_former.data.pictures import FORMATS
 from para_former.errors import InputError
 
 COLORS = {"cat": (200, 0, 0), "dog": (0, 200, 0), "emu": (0, 0, 200)}
@@ -222,6 +224,11 @@ def test_a_class_only_in_train_is_named(divided):
 def test_a_class_of_one_picture_cannot_be_divided(whole):
     fill(whole, ["fox"], count=1)
     refused(whole, str(whole / "fox"), "at least 2 pictures", "found 1")
+
+
+def test_every_extension_is_of_a_format_that_is_looked_for():
+    known = Image.registered_extensions()
+    assert {known[extension] for extension in EXTENSIONS} <= set(FORMATS)
 
 
 def test_corrupt_pictures_are_named_and_counted(divided):

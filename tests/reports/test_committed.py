@@ -13,20 +13,13 @@ RESULTS = ROOT / "results"
 PLACE = r"-?\d+(?:\.\d+)?"
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """Made by `para-former report results --markdown docs/reproduction.md`."""
-    folder = tmp_path_factory.mktemp("page")
-    return write_report([RESULTS], folder, folder / "docs/reproduction.md")[1]
-
-
-def test_the_committed_text_is_what_the_committed_records_give(written):
+def test_the_committed_text_and_drawings_are_what_the_committed_records_give(tmp_path):
+    """Made by `para-former report results --markdown docs/reproduction.md`. Drawings to a tenth of a unit: other
+    processors round otherwise."""
+    _, written = write_report([RESULTS], tmp_path, tmp_path / "docs/reproduction.md")
     way = Path(os.path.relpath(RESULTS, written.parent)).as_posix()
     assert written.read_text().replace(f"{way}/", "../results/") == (ROOT / "docs/reproduction.md").read_text()
 
-
-def test_the_committed_drawings_are_what_the_committed_records_give(written):
-    """To a tenth of a unit: other processors round otherwise."""
     drawn, committed = (
         {path.name: path.read_text() for path in folder.glob("reproduction_figures/*")}
         for folder in (written.parent, ROOT / "docs")

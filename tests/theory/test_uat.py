@@ -39,15 +39,11 @@ def test_more_terms_bring_the_error_down(target):
     assert many < few and found["rate"] < -0.1
 
 
-def test_training_all_parameters_is_never_worse_than_the_output_alone():
-    points = targets()[2].points
-    found = [error_against_terms(points, points, [4, 8], 1, how, steps=30)["error"] for how in ("output", "all")]
-    assert all(trained <= drawn for drawn, trained in zip(*found, strict=True))
-
-
-def test_steps_that_lead_away_leave_the_best_that_was_seen(monkeypatch):
-    monkeypatch.setattr(uat, "RATE", 50.0)
-    points = targets()[0].points
+@pytest.mark.parametrize(("target", "rate"), [(2, uat.RATE), (0, 50.0)])
+def test_training_all_parameters_is_never_worse_than_the_output_alone(monkeypatch, target, rate):
+    """Steps that lead away leave the best that was seen."""
+    monkeypatch.setattr(uat, "RATE", rate)
+    points = targets()[target].points
     found = [error_against_terms(points, points, [4, 8], 1, how, steps=30)["error"] for how in ("output", "all")]
     assert all(trained <= drawn for drawn, trained in zip(*found, strict=True))
 

@@ -50,7 +50,8 @@ def _pictures(spec: DatasetSpec, split: str, paths: Sequence[Path]) -> Iterator[
                         raise InputError(f"{path}: expected bytes in column {image_column}, found {images.type}")
                     encoded = images.field("bytes")
                 for image, label in zip(encoded.to_pylist(), labels.to_pylist(), strict=True):
-                    yield Picture(f"{split} row {row}", image, -1 if label is None else min(label, 2**63 - 1))
+                    label = -1 if label is None else min(label, 2**63 - 1)  # is told with the classes that there are
+                    yield Picture(f"{split} row {row}", image, label)
                     row += 1
 
 

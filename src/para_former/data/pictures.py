@@ -20,8 +20,6 @@ from para_former.errors import InputError, first_few
 
 Images = UInt8[np.ndarray, "count height width channels"]
 Labels = Int64[np.ndarray, " count"]
-
-
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF")
 """what is looked for in a file whatever its name; not EPS, for which Pillow runs Ghostscript"""
 

@@ -27,6 +27,8 @@ from para_former.models.saving import CONFIG_FILE, load, read_tensors
 from para_former.models.weights import from_timm, serial_vit, under_timm_names
 
 HUB = "timm:"
+PLAIN = {"residual": "standard", "stem": "patch"}
+"""of every ViT that is not one of our folders"""
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 UNREADABLE = (LookupError, TypeError, ValueError, RuntimeError, EOFError, OSError, ArithmeticError, MemoryError)
 UNREADABLE += (AttributeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
@@ -112,7 +114,7 @@ def _timm_model(name: str, **arguments: object) -> nn.Module:
 
 
 def _from_google(path: Path, config: ModelConfig) -> _Source:
-    """Through a ViT of the file's own sizes, since timm fills what it is given and passes over further blocks."""
+    """Through a serial ViT of as many blocks, since timm fills what it is given and passes over further ones."""
     if not zipfile.is_zipfile(path):
         raise InputError("not a whole .npz file")
     with path.open("rb") as file:  # opened here, so that it is closed where timm fails on it
@@ -124,15 +126,13 @@ def _from_google(path: Path, config: ModelConfig) -> _Source:
         mlp_width = len(arrays[f"{block}/MlpBlock_3/Dense_0/bias"])
         layers = sum(name.endswith("/LayerNorm_0/scale") for name in arrays)
         classes = len(arrays["head/bias"]) if "head/bias" in arrays else 0
-        sizes = {"layers": layers, "width": width, "heads": heads}
-        _expect_fit({**sizes, "mlp_width": mlp_width}, config)  # before anything of these sizes is built
-        own = replace(config, **sizes, depth=layers, mlp_ratio=mlp_width / width, pool="cls", num_classes=classes)
-        vit = serial_vit(own)
+        sizes = {"layers": layers, "width": width, "mlp_width": mlp_width, "pool": "cls", **PLAIN, "heads": heads}
+        _expect_fit(sizes, config)  # before anything of these sizes is built
+        vit = serial_vit(replace(config, depth=layers, num_classes=classes))
         file.seek(0)
         with _WholeCopies():
             vit.load_pretrained(file)
-    weights = vit.state_dict()
-    return _Source(weights=weights, sizes={**_sizes(weights), "heads": heads}, normalization=HALF)
+    return _Source(weights=vit.state_dict(), sizes=sizes, normalization=HALF)
 
 
 class _WholeCopies(TorchFunctionMode):
@@ -183,8 +183,7 @@ def _sizes(weights: Mapping[str, Tensor]) -> dict[str, object]:
         "width": weights["pos_embed"].shape[-1],
         "mlp_width": len(weights["blocks.0.mlp.fc1.bias"]),
         "pool": "cls" if "cls_token" in weights else "mean",
-        "residual": "standard",
-        "stem": "patch",
+        **PLAIN,
     }
 
 

@@ -143,6 +143,7 @@ THEORY: dict[str, Form] = {
 }
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", None: "null"}
 MOST = 2**63
+"""no number that is measured or counted reaches it; what does overflows further on"""
 TYPES = {int: (int,), float: (int, float), str: (str,), bool: (bool,), None: (type(None),)}
 
 

@@ -69,7 +69,8 @@ def write_report(roots: Sequence[Path], output: Path, markdown: Path | None = No
     base = os.path.commonpath([_folder(Path(root)) for root in roots])
     records = {path.relative_to(base).as_posix(): lines for path, lines in files.items()}
     blocks = document(records)
-    with_drawings, drawings = with_files(blocks, figures.name) if text.is_file() or not text.exists() else (blocks, {})
+    beside = text.is_file() or not text.exists()  # a pipe has no folder of drawings
+    with_drawings, drawings = with_files(blocks, figures.name) if beside else (blocks, {})
 
     def way(path: Path) -> str:
         relative = Path(os.path.relpath(base, path.resolve().parent)).as_posix()
