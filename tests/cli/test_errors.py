@@ -83,6 +83,10 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
         "reproduce --fingerprint",
         ["--fingerprint: expected a data set of the paper", "digits"],
     ),
+    "fingerprint of another recipe": (
+        "reproduce --dataset=cifar10 --recipe=shallow --fingerprint",
+        ["--fingerprint: expected --recipe paper or paper-short; found shallow"],
+    ),
     "fingerprint and ablation": (
         "reproduce --fingerprint --ablation",
         ["--fingerprint, --ablation: expected one of them, found 2"],

@@ -91,15 +91,15 @@ def test_cells_look_for_their_data_where_the_user_says(run, asked):
 
 
 @pytest.mark.parametrize(
-    ("flag", "expected"),
+    ("options", "expected"),
     [
-        ("--ablation", {("shallow", None), ("shallow-ablation", None)}),
-        ("--fingerprint", {("fingerprint", None)}),
-        ("--train-images=200,100", {("shallow", 200), ("shallow", 100)}),
+        ("--recipe=shallow --ablation", {("shallow", None), ("shallow-ablation", None)}),
+        ("--recipe=paper-short --fingerprint", {("fingerprint", None)}),
+        ("--recipe=shallow --train-images=200,100", {("shallow", 200), ("shallow", 100)}),
         ("--recipe=shallow", {("shallow", None)}),
     ],
 )
-def test_every_study_lists_cells_of_its_own(run, asked, monkeypatch, flag, expected):
+def test_every_study_lists_cells_of_its_own(run, asked, monkeypatch, options, expected):
     monkeypatch.setattr(reproduce, "is_finished", lambda folder: True)  # then no data are needed
-    run("reproduce", "--dataset=cifar10", "--recipe=shallow", "--table=1-1", flag)
+    run("reproduce", "--dataset=cifar10", "--table=1-1", *options.split())
     assert {(each.recipe, each.train_images) for each in asked} == expected

@@ -48,7 +48,7 @@ class Options:
     train_images: str | None = None
     """numbers of training images, each for runs of its own: 1000,2000,5000; all images when left out"""
     fingerprint: bool = False
-    """every combination of the settings that the paper leaves open, in place of the recipe's own"""
+    """every combination of the settings that the paper leaves open, in place of those of paper or paper-short"""
     ablation: bool = False
     """the recipe, and again with one of its settings changed at a time"""
     minutes: float | None = None
@@ -117,6 +117,8 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     list_cells = _study(options)
     if options.fingerprint and dataset not in paper.TITLES:
         raise InputError(f"--fingerprint: expected a data set of the paper, {', '.join(paper.TITLES)}; found {dataset}")
+    if options.fingerprint and options.recipe not in ("paper", "paper-short"):
+        raise InputError(f"--fingerprint: expected --recipe paper or paper-short; found {options.recipe}")
     defaults = get_recipe(options.recipe, dataset)
     expect_weights(defaults)
     passed_on = ("data_root", "device", "precision", "compile")
