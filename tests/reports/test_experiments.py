@@ -153,8 +153,9 @@ def test_the_first_test_and_the_last_line_of_an_epoch_count():
     assert run.epochs[1]["validation_top1"] == 12.5
 
 
-def test_a_table_shows_one_set_of_latency_conditions_and_the_hardest_peer():
+def test_a_table_shows_one_set_of_latency_conditions_the_fastest_time_and_the_hardest_peer():
     latencies = [
+        helpers.latency_line(1, 6, ours=1.2, peer=1.8),
         helpers.latency_line(1, 6, batch=16, ours=9.0),
         helpers.latency_line(1, 6, ours=1.0, peer=4.0),
         helpers.latency_line(1, 6, ours=1.0, peer=2.0, peer_name="compiled"),

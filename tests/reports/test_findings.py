@@ -115,4 +115,15 @@ def test_speeds_with_other_threads_are_not_those_of_the_first_place():
 def test_within_the_spread_is_within_both_together(gap, inside):
     """Seeds 2 points apart have a sample standard deviation of 1.41."""
     one, other = experiment({(1, 1): [49.0, 51.0], (1, 6): [49.0 + gap, 51.0 + gap]}).measured
-    assert bool(doubt(one, other)) == inside
+    assert ("spread" in doubt(one, other)) == inside
+
+
+@pytest.mark.parametrize(("gap", "inside"), [(0.7, True), (0.72, False)])
+def test_within_the_sampling_error_is_within_one_standard_error_of_the_difference(gap, inside):
+    """Of 10,000 test images half are right: the error of a difference is sqrt(2 * 50 * 50 / 10,000) = 0.707 points."""
+    chain = experiment({(1, 1): [50.0], (1, 6): [50.0 + gap]})
+    text = growth_with_layers(chain)
+    assert ("Within the sampling error of the test images: Para-F-1-1 to 1-6." in text) == inside
+    for network in chain.networks:  # of how many images is not told
+        del network.runs[0].line["split"]["test"]
+    assert "sampling" not in growth_with_layers(chain)

@@ -8,6 +8,7 @@ from para_former.reports import answers, paper
 from para_former.reports.experiments import experiments
 from para_former.reports.page import build_markdown
 from para_former.reports.reproduction import longest
+from para_former.reports.rivals import rivals, rivals_table, summary
 from para_former.reports.runs import collect
 
 from . import helpers
@@ -142,20 +143,34 @@ def against_serial():
 
 
 def test_a_parallel_network_meets_the_best_serial_of_its_size_and_of_its_latency(against_serial):
-    (cells,) = answers.serial_table(found(against_serial)).rows
+    (cells,) = rivals_table(rivals(found(against_serial))).rows
     size, time = cells[-2:]
     assert (size.text, size.beside) == ("70.00", "+10.00") and "24-24" in size.below
     assert (time.text, time.beside) == ("80.00", "+20.00") and "base" in time.below
     del against_serial["para_former_24_24"], against_serial["para_former_base_2_2"]
-    (cells,) = answers.serial_table(found(against_serial)).rows
+    (cells,) = rivals_table(rivals(found(against_serial))).rows
     assert [cell.text for cell in cells[-2:]] == ["50.00", "50.00"]
     del against_serial["para_former_2_2"]
-    assert answers.serial_table(found(against_serial)) is None
+    assert rivals(found(against_serial)) == []
+
+
+def test_the_summary_counts_who_is_ahead_and_where_no_serial_network_is_as_slow(against_serial):
+    text = summary(rivals(found(against_serial)))
+    assert "no more parameters is ahead in 1 of 1 comparisons" in text and "no later is ahead in 1 of 1" in text
+    assert "in 0 of the latter it takes less than half the time, and for 0 networks more none is as fast" in text
+    del against_serial["para_former_base_2_2"]
+    slow = {**helpers.latency_line(1, 24, ours=2.5), "model": "para_former_1_24"}
+    against_serial["latency"] = [slow, *against_serial["latency"][1:]]
+    text = summary(rivals(found(against_serial)))
+    assert "no later is ahead in 0 of 1" in text and "in 1 of the latter" in text
+    against_serial["latency"][0] = {**helpers.latency_line(1, 24, ours=0.5), "model": "para_former_1_24"}
+    text = summary(rivals(found(against_serial)))
+    assert "no later is ahead in 0 of 0" in text and "for 1 network more none is as fast" in text
 
 
 def test_without_a_latency_the_comparison_at_equal_latency_is_not_measured(against_serial):
     del against_serial["latency"]
-    (cells,) = answers.serial_table(found(against_serial)).rows
+    (cells,) = rivals_table(rivals(found(against_serial))).rows
     assert [cell.text for cell in cells[-2:]] == ["70.00", "not measured"]
     assert re.fullmatch("not measured", cells[3].text)
 

@@ -106,7 +106,9 @@ def test_conditions_of_every_run_and_latency():
 def test_the_caption_names_the_conditions_of_the_latencies():
     caption = table(helpers.family(seeds=(0,))).caption
     serial = "Serial is a network of as many layers in series (timm serial ViT)"
-    assert f"batch 1, Example CPU @ 2.50GHz, 2 threads, float32. {serial}" in caption
+    assert (
+        f"batch 1, Example CPU @ 2.50GHz, 2 threads, float32, the fastest where there are several. {serial}" in caption
+    )
     assert "Latency" not in table({"a": helpers.training()}).caption
 
 

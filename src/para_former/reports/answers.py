@@ -1,21 +1,16 @@
-"""The questions that the paper's tables raise, answered from the same records: sentences and one comparison.
+"""The questions that the paper's tables raise, answered from the same records in sentences.
 
-Whether accuracy grows with layers and with depth, whether branches beside a deep network help, where the paper's text
-and its tables disagree, and what a serial ViT of equal size or equal latency reaches, which the paper leaves out.
+Whether accuracy grows with layers and with depth, whether branches beside a deep network help, and where the paper's
+text and its tables disagree.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 
 from para_former.reports import findings, paper
-from para_former.reports.document import Cell, Table
 from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.fingerprint import wording
-from para_former.reports.tables import full_name, latency, milliseconds, not_measured, signed
-
-TOLERANCE = 1.1
-"""how much larger or slower a serial network may be to count as equal in size or latency"""
-
+from para_former.reports.tables import full_name, signed
 
 PAPER_AGAINST_ITSELF = (
     "In the paper's Table 2 accuracy grows with every step in layers, as its Section 4.2 says, except on Flowers-102 "
@@ -103,45 +98,3 @@ def branches_beside_depth(experiment: Experiment) -> str:
         return ""
     gap = f"{signed(four.top1 - one.top1)} points{findings.doubt(one, four)}"
     return f"{four.label} {four.top1:.2f}, {one.label} {one.top1:.2f}: {gap}."
-
-
-def serial_table(found: Sequence[Experiment]) -> Table | None:
-    """Each parallel network beside the best serial one that is no larger, and the best that answers no later."""
-    rows = []
-    for experiment in found:
-        serial = [network for network in experiment.measured if network.serial and network.layers > 1]
-        for network in experiment.measured:
-            if network.serial or not serial:
-                continue
-            no_larger = [one for one in serial if one.parameters <= network.parameters * TOLERANCE]
-            timed = [one for one in serial if network.latency and one.latency]
-            no_slower = [one for one in timed if one.ms <= network.ms * TOLERANCE]
-            rows.append(
-                {
-                    "Experiment": full_name(experiment),
-                    "Network": network.label,
-                    "Parameters, M": f"{network.parameters / 1e6:.2f}",
-                    "Latency, ms": latency(network),
-                    "Test top-1, %": f"{network.top1:.2f}",
-                    "Serial, no more parameters": _beside(network, no_larger),
-                    "Serial, as fast": _beside(network, no_slower),
-                }
-            )
-    if not rows:
-        return None
-    caption = (
-        "Parallel networks beside serial ones of several layers (m = n, any width) trained alike: the most accurate of "
-        "those with no more parameters, and of those that answer no later (one image, both prepared, as in the tables "
-        "below), each with 10 % of tolerance. Points: serial less parallel; above 0 the serial network is the better "
-        "choice."
-    )
-    return Table.from_rows(caption, rows, {"Experiment", "Network"})
-
-
-def _beside(network: Network, serial: list[Network]) -> Cell:
-    best = max(serial, key=lambda one: one.top1, default=None)
-    if best is None:
-        return not_measured()
-    after = f", {milliseconds(best.ms)} ms" if best.latency else ""
-    below = f"{best.label}, {best.parameters / 1e6:.2f} M{after}"
-    return Cell(f"{best.top1:.2f}", beside=signed(best.top1 - network.top1), below=below)

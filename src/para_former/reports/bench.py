@@ -12,6 +12,7 @@ from functools import cached_property
 from para_former.records import Record
 from para_former.reports.experiments import grouped
 from para_former.reports.fields import read
+from para_former.reports.floor import floors
 
 SETTING = ("mode", "depth", "layers", "width", "image_size", "patch_size", "pool", "batch", "dtype")
 """what a point is; two records that agree in all of it on one machine are one point, measured twice"""
@@ -25,10 +26,11 @@ Summary = Mapping[str, int | float]
 
 @dataclass(frozen=True)
 class Point:
-    """One `bench` record, and the file it stands in."""
+    """One `bench` record, the file it stands in, and the least time that ours could take, milliseconds, if known."""
 
     path: str
     line: Record
+    floor: float | None = None
 
     @property
     def setting(self) -> tuple:
@@ -159,7 +161,8 @@ class Suite:
 
 def collect_bench(records_by_path: Mapping[str, list[Record]]) -> list[Suite]:
     """All suites, those of a CPU first; of a point measured twice on one machine the later record counts."""
-    points = [Point(path, record) for path, record in read(records_by_path, "bench")]
+    floor = floors(records_by_path)
+    points = [Point(path, line, floor(line)) for path, line in read(records_by_path, "bench")]
     groups: dict[tuple, dict[tuple, Point]] = {}
     for point in sorted(points, key=lambda point: str(point.line["environment"].get("time", ""))):
         groups.setdefault(_conditions(point.line), {})[point.setting] = point

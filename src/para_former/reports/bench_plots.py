@@ -1,9 +1,10 @@
 """Plots of `bench` records in the look of the others: times and speed-ups of contenders, on logarithmic axes.
 
-A hue stands for a contender, and its marker repeats it; the band runs from the lower to the upper quartile.
+A hue stands for a contender, and its marker repeats it; the band runs from the lower to the upper quartile. Dashed
+lines are no measurements: the floor (`floor.py`), and the paper's n/m.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from para_former.reports.bench import Point, serial_peer
 from para_former.reports.plots import DASHES, Number, banded_curve, label_ends, logarithmic, svg
@@ -22,18 +23,20 @@ ROOM = 1.3  # inches at the right for names
 
 def latency_against_layers(series: Sequence[Point]) -> str:
     """Milliseconds against n."""
-    return _curves("latency, ms", Point.time, "layers n", "layers", series)
+    floors = [(point.line["layers"], point.floor) for point in series if point.floor]
+    return _curves("latency, ms", Point.time, "layers n", "layers", series, {"floor": floors})
 
 
 def speedup_against_batch(series: Sequence[Point]) -> str:
     """Time of the serial network over each contender's, against images at once."""
-    return _curves(*_gain(series), "batch", "batch", series)
+    return _curves(*_gain(series), "batch", "batch", series, {"floor": _gain_at_floor("batch", series)})
 
 
 def speedup_against_depth(series: Sequence[Point]) -> str:
     """Time of the serial network over each contender's, against m, beside the paper's n/m."""
     papers = [(point.line["depth"], point.expected) for point in series]
-    return _curves(*_gain(series), "depth m", "depth", series, papers)
+    dashed = {"floor": _gain_at_floor("depth", series), "n/m, the paper": papers}
+    return _curves(*_gain(series), "depth m", "depth", series, dashed)
 
 
 def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
@@ -42,21 +45,28 @@ def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
     return f"speed-up over {peer}", lambda point, name: point.versus(peer, name)
 
 
+def _gain_at_floor(axis: str, series: Sequence[Point]) -> list[tuple[Number, Number]]:
+    """What the speed-up would be if ours took the least time possible."""
+    timed = [(point, point.time(serial_peer(series))) for point in series if point.floor]
+    return [(point.line[axis], time["median"] / point.floor) for point, time in timed if time]
+
+
 def _curves(
     title: str,
     value: Callable,
     label: str,
     axis: str,
     series: Sequence[Point],
-    papers: Sequence[tuple[Number, Number]] = (),
+    dashed: Mapping[str, Sequence[tuple[Number, Number]]],
 ) -> str:
     def draw(axes) -> None:
         ends = []
         for which in "xy":
             logarithmic(axes, which)
-        if papers:
-            axes.plot(*zip(*papers, strict=True), color=COLOURS["paper"][0], linestyle=DASHES, linewidth=1.2)
-            ends.append((*papers[-1], COLOURS["paper"][0], "n/m, the paper"))
+        for name, line in dashed.items():
+            if line:
+                axes.plot(*zip(*line, strict=True), color=COLOURS["paper"][0], linestyle=DASHES, linewidth=1.2)
+                ends.append((*line[-1], COLOURS["paper"][0], name))
         for name, (hue, marker) in LOOK.items():
             measured = [(point.line[axis], found) for point in series if (found := value(point, name))]
             if not measured:

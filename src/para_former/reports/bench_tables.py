@@ -60,11 +60,13 @@ def points_table(suite: Suite) -> Table | None:
     if len(points) > MOST_ROWS:
         caption = f"The {WORST} points of {len(points)} at which ours gains least: median, below it the quartiles."
         points = worst(points)[:WORST]
+    floors = any(point.floor for point in points)
     rows = [
         {
             **_place(point),
             f"{suite.baseline.capitalize()}, ms": _time(point, point.baseline),
             "Prepared, ms": _time(point, point.ours),
+            **({"Floor, ms": _floor(point)} if floors else {}),
             "Speed-up": quartiles(point.speedup(point.ours), ratio),
             "Relative error": _error(point, point.ours),
             **_other(point),
@@ -75,6 +77,12 @@ def points_table(suite: Suite) -> Table | None:
         f" Speed-up is the time of {suite.baseline} over ours, round by round. Relative error: the largest, against "
         "a loop in float64. Other peer: the fastest of what is neither ours nor the baseline."
     )
+    if floors:
+        caption += (
+            " Floor: the longer of reading the weights once, where a cache may not hold them, and of all operations, "
+            "at the best rates that any record of this machine shows, without what calls cost; below it how many times "
+            "as long ours takes."
+        )
     return Table.from_rows(caption, rows, TEXTS)
 
 
@@ -191,6 +199,14 @@ def _time(point: Point, contender: str) -> Cell:
     if contender in point.contenders:
         return quartiles(point.time(contender), milliseconds)
     return not_measured(point.line["not_measured"].get(contender, ""))
+
+
+def _floor(point: Point) -> Cell:
+    """The least time for ours, below it how far above it ours is."""
+    ours = point.time(point.ours)
+    if point.floor is None:
+        return not_measured()
+    return Cell(milliseconds(point.floor), below=ratio(ours["median"] / point.floor) if ours else "")
 
 
 def _other(point: Point) -> dict[str, Cell | str]:

@@ -31,6 +31,7 @@ SIMILAR = {
     "pairs": dict.fromkeys(("twin", "same class", "other class", "noise"), [float, ...]),
     "course": [[float]],
 }
+INPUT = ("depth", "layers", "width", "heads", "image_size", "patch_size", "batch", "tokens", "threads")
 FORMS: dict[str, Form] = {
     "run": {
         **NETWORK,
@@ -72,7 +73,7 @@ FORMS: dict[str, Form] = {
         "environment": ENVIRONMENT,
     },
     "bench": {
-        **dict.fromkeys(("depth", "layers", "width", "image_size", "patch_size", "batch", "tokens", "threads"), int),
+        **dict.fromkeys(INPUT, int),
         **dict.fromkeys(("suite", "pool", "dtype", "device", "baseline"), str),
         "mode": frozenset({"inference", "training"}),
         "rounds?": int,
@@ -89,6 +90,7 @@ FORMS: dict[str, Form] = {
         "not_measured": {str: str},
         "environment": {**ENVIRONMENT, "time?": str},
     },
+    "prediction": {"constants": {}, "environment": ENVIRONMENT},
 }
 CLASSES = ("classes", "per_class_top1", "confusion")
 """of a test line: one entry for each class, and so has every row of the last"""

@@ -1,7 +1,8 @@
 """What an experiment's records say, in sentences: each computed from the same numbers as the table, none beyond them.
 
 Two networks whose means differ by no more than their two spreads over seeds together are said to be within the spread;
-with a single seed the spread is unknown, and a sentence says so.
+with a single seed the spread is unknown, and a sentence says so. A difference no larger than its standard error, had
+each been tested on images of its own, is said to be within the sampling error.
 """
 
 import statistics
@@ -12,6 +13,7 @@ from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.tables import counted, duration, hardware
 
 PREFIX = "Para-F-"
+DOUBTS = (", within the spread over seeds", ", within the sampling error of the test images")
 
 
 def growth_with_layers(experiment: Experiment) -> str:
@@ -102,15 +104,16 @@ def _trend(where: str, axis: str, chain: list[Network]) -> str:
         text = (
             f"{where} mean accuracy grows with {axis} from {_arrows(rises)}, but not from {_arrows(falls)}: {values}."
         )
-    unclear = [(low, high) for low, high in steps if doubt(low, high)]
-    return text + (f" Within the spread over seeds: {_arrows(unclear)}." if unclear else "")
+    unclear = grouped(steps, lambda step: doubt(*step))
+    return text + "".join(f" {why[2:].capitalize()}: {_arrows(unclear[why])}." for why in DOUBTS if why in unclear)
 
 
 def doubt(one: Network, other: Network) -> str:
-    """`, within the spread over seeds` where a difference is no larger than the two spreads together."""
-    known = one.spread is not None and other.spread is not None
-    inside = known and abs(one.top1 - other.top1) <= one.spread + other.spread
-    return ", within the spread over seeds" if inside else ""
+    """Why a difference may be chance: one of `DOUBTS`, or nothing."""
+    gap, known = abs(one.top1 - other.top1), one.spread is not None and other.spread is not None
+    if known and gap <= one.spread + other.spread:
+        return DOUBTS[0]
+    return DOUBTS[1] if gap**2 <= one.sampling_variance + other.sampling_variance else ""
 
 
 def _arrows(steps: list[tuple[Network, Network]]) -> str:

@@ -14,8 +14,9 @@ from para_former.reports.pareto import KINDS, Point, frontier, points
 from para_former.reports.tables import device, linked_accuracy, milliseconds, title
 
 INTRODUCTION = (
-    "Every network that was trained from scratch and timed, whatever its recipe and epochs. On the frontier are those "
-    "to which no other is preferable: none answers as soon, is as accurate, and is better in one of the two."
+    "Every network that was trained from scratch by a recipe as it is, and timed, whatever its recipe and epochs; "
+    "recipes with a setting changed stand in “One change at a time”. On the frontier are those to which no other is "
+    "preferable: none answers as soon, is as accurate, and is better in one of the two."
 )
 
 
@@ -84,8 +85,9 @@ def _frontier_table(members: Sequence[Point]) -> Table:
     latency, front = members[0].network.latency, frontier(members)
     caption = (
         f"The frontier: {len(front)} of {len(members)} networks, the fastest first: the last row within a "
-        f"budget is the network for it. Latency: median, batch {latency['batch']}, {device(latency)}, prepared; each "
-        "was timed in turns with its serial peer, not with the others, so small differences mean nothing. Two rows "
+        f"budget is the network for it. Latency: median, batch {latency['batch']}, {device(latency)}, prepared, "
+        "the fastest of a network's measurements; each was timed in turns with its serial peer, not with the others, "
+        "so small differences mean nothing. Two rows "
         "compare m and n only where recipe, epochs and stem are the same."
     )
     return Table.from_rows(caption, list(map(_row, front)), {"Network", "Recipe"})

@@ -11,6 +11,7 @@ from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, Network, network_label
 from para_former.reports.fingerprint import fingerprint_table
+from para_former.reports.rivals import rivals, rivals_table, summary
 from para_former.reports.tables import linked_accuracy, not_measured, signed
 
 ROWS = {
@@ -32,15 +33,16 @@ def reproduction_section(found: Sequence[Experiment]) -> Iterator[Block]:
 
 def answers_section(found: Sequence[Experiment]) -> Iterator[Block]:
     """What the records answer to the paper's questions, and to the one it leaves out; nothing without an answer."""
-    asked, comparison = answers.questions(found), answers.serial_table(found)
-    if asked or comparison:
+    asked, pairs = answers.questions(found), rivals(found)
+    if asked or pairs:
         yield Heading(2, "Answers to the paper's questions", anchor="answers")
     for title, sentences in asked:
         yield Heading(3, title)
         yield Points(tuple(sentences))
-    if comparison:
+    if pairs:
         yield Heading(3, "Is a serial network of equal size, or of equal latency, better?")
-        yield comparison
+        yield Paragraph(summary(pairs))
+        yield rivals_table(pairs)
 
 
 def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Experiment]) -> Iterator[Block]:

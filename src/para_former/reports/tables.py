@@ -238,7 +238,8 @@ def _accuracy_caption(experiment: Experiment) -> str:
     timed = [network.latency for network in experiment.networks if network.latency]
     if timed:
         text += (
-            f" Latency: median, batch {timed[0]['batch']}, {device(timed[0])}. Serial is a network of as many layers "
-            f"in series ({_peers(timed)}), timed in turns with ours; Speed-up is the median of its time over ours."
+            f" Latency: median, batch {timed[0]['batch']}, {device(timed[0])}, the fastest where there are several. "
+            f"Serial is a network of as many layers in series ({_peers(timed)}), timed in turns with ours; "
+            "Speed-up is the median of its time over ours."
         )
     return text
