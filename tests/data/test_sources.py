@@ -76,7 +76,14 @@ def test_root_comes_from_the_environment_else_from_the_folder_data(tiny, arrays,
 
 
 def test_missing_root(tmp_path, tiny):
-    refused(tmp_path / "nowhere", tiny.title, "no such folder", spec=tiny, root=tmp_path / "nowhere")
+    refused(
+        tmp_path / "nowhere",
+        tiny.title,
+        "no such folder",
+        f"download {tiny.name}",
+        spec=tiny,
+        root=tmp_path / "nowhere",
+    )
 
 
 def test_root_without_the_data_set(tmp_path, tiny):

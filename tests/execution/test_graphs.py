@@ -219,6 +219,18 @@ def test_a_copied_network_replays_no_graph_of_the_first(copied):
     assert torch.allclose(other(images), before + 1)
 
 
+def test_a_replica_on_another_gpu_replays_no_graph_of_the_first():
+    """`nn.DataParallel` makes it before every call, and then puts the tensors of its GPU in place."""
+    model = small_network()
+    images, prepared = images_for(model), pf.prepare(model, "graphed")
+    prepared._graphs.record = Photograph()
+    before = prepared(images)
+    replica = prepared._replicate_for_data_parallel()
+    replica.head_bias = replica.head_bias + 1
+    assert torch.allclose(replica(images), before + 1)
+    assert prepared(images) is before
+
+
 @pytest.mark.parametrize("assign", [True, False])
 @pytest.mark.parametrize("around", [lambda network: network, torch.nn.Sequential, copy.deepcopy])
 def test_a_network_with_other_weights_replays_no_graph_of_the_earlier(around, assign):

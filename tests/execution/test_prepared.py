@@ -252,3 +252,12 @@ def test_what_the_merge_takes_away_many_times_is_as_exact_as_what_was_added(pool
     expected = pf.reference(model, images)
     found = pf.prepare(model, dtype=torch.bfloat16)(images.float())
     assert (found - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_what_is_prepared_in_inference_mode_takes_other_weights_outside():
+    model, other = small_network(), small_network()
+    with torch.inference_mode():
+        prepared = pf.prepare(model)
+    prepared.load_state_dict(pf.prepare(other).state_dict())
+    images = images_for(model)
+    assert torch.equal(prepared(images), pf.prepare(other)(images))

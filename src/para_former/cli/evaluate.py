@@ -23,7 +23,7 @@ from para_former.training.run import EVALUATIONS_FILE, run_line
 class Options:
     """Accuracy of a trained network on one split."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """folder of a finished run"""
     split: Literal["train", "validation", "test"] = "test"
     """which images"""

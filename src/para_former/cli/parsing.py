@@ -11,6 +11,13 @@ import tyro
 from para_former.errors import InputError
 
 Options = TypeVar("Options")
+PLAIN = (
+    (r"^Error parsing \w+: ", ""),  # of a class or a group of flags: says nothing to a user
+    (r"^Error parsing (\S+): invalid literal for int\(\) with base 10: ", r"\1: expected a whole number, found "),
+    (r"^Error parsing (\S+): could not convert string to float: ", r"\1: expected a number, found "),
+    (r"^Missing from para-former \w+: (\S+).*", r"\1: expected a value, found none"),
+)
+"""what tyro says -> in our words"""
 
 
 def parse(options: type[Options], arguments: list[str], command: str, default: Options | None = None) -> Options:
@@ -37,4 +44,6 @@ def _first_statement(box: str) -> str:
     rules = [number for number, line in enumerate(lines) if line.endswith(("─", "--"))]
     start, end = rules[:2] if len(rules) > 1 else (-1, len(lines))
     statement = " ".join(" ".join(lines[start + 1 : end]).split())
-    return re.sub(r"^Error parsing \w+: ", "", statement)  # of a class or a group of flags: says nothing to a user
+    for pattern, wording in PLAIN:
+        statement = re.sub(pattern, wording, statement)
+    return statement

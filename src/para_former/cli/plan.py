@@ -27,7 +27,7 @@ class Options:
     budget_ms: float
     """milliseconds of one forward pass"""
     width: int = 192
-    """numbers in one token"""
+    """embedding dimension"""
     heads: int = 3
     """attention heads; divides width"""
     image_size: int = 32
@@ -35,7 +35,7 @@ class Options:
     patch_size: int = 4
     """pixels along the side of one patch"""
     stem: Stem = "patch"
-    """from pixels to tokens: one product per patch, or a few 3x3 convolutions"""
+    """from pixels to tokens: one linear map per patch, or a few 3x3 convolutions"""
     pool: Pool = "cls"
     """read-out: the class token, or the mean of all tokens"""
     num_classes: int = 10
@@ -43,7 +43,7 @@ class Options:
     batch: int = 1
     """images in one forward pass"""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """of weights and products"""
+    """of weights and matrix multiplications"""
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
     constants: Path | None = None
@@ -100,6 +100,11 @@ def _constants(options: Options) -> DeviceConstants:
             write_constants(options.constants, constants)
         return constants
     constants = read_constants(options.constants)
+    kind = options.device.partition(":")[0]
+    if kind not in ("auto", constants.kind):
+        raise InputError(
+            f"{options.constants}: expected constants for {kind}, found those of a {constants.kind} device"
+        )
     if constants.dtype != options.dtype:
         raise InputError(f"{options.constants}: expected constants for {options.dtype}, found {constants.dtype}")
     return constants

@@ -28,9 +28,9 @@ SHOWN = 5
 class Options:
     """The five most likely classes of each image, with probabilities."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """folder of a finished run"""
-    images: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE...")]
     """image files of any size, and folders of them: turned as EXIF says, scaled, cut to the centre"""
     csv: Path | None = None
     """file for the same as CSV: image, rank, class, probability"""

@@ -17,7 +17,7 @@ from para_former.reports import write_report
 class Options:
     """Tables and plots from records alone; nothing is trained or timed."""
 
-    roots: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    roots: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN_OR_RESULTS...")]
     """runs, folders of runs or record files"""
     output: Path | None = None
     """folder for report.html; the first root's when left out"""

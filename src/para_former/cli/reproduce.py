@@ -60,7 +60,7 @@ class Options:
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU where there is one"""
     precision: Precision = "float32"
-    """of the products"""
+    """of matrix multiplications; weights and optimiser stay float32"""
     compile: bool = False
     """compile the step with torch.compile; not on a GPU"""
 

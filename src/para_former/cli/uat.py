@@ -39,7 +39,7 @@ class Options:
 
     study: Annotated[Study, tyro.conf.Positional]
     """what to look at; all but approximation need a RUN"""
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN...]")]
     """folders of finished runs"""
     images: int = 72
     """images of the validation split to look at; branches takes all of them, diversity those that were trained on"""

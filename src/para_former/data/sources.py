@@ -57,8 +57,9 @@ def locate(spec: DatasetSpec, data_root: str | Path | None = None) -> Source:
         return Source(layout="sklearn", folder=Path(), files=())
     root = root_folder(data_root)
     wanted = f"{spec.name}/train-*.parquet, train-*.parquet or {spec.torchvision_folder}"
+    way = f"name another folder by --data-root, or fetch it by para-former download {spec.name}"
     if not root.is_dir():
-        raise MissingData(f"{root}: expected a folder that holds {spec.title} ({wanted}), found no such folder")
+        raise MissingData(f"{root}: expected a folder that holds {spec.title} ({wanted}), found no such folder; {way}")
     for folder in (root / spec.name, *sorted((root / spec.name).glob("*/")), root):
         official = folder / spec.torchvision_folder
         if official.is_dir():
@@ -66,7 +67,7 @@ def locate(spec: DatasetSpec, data_root: str | Path | None = None) -> Source:
         if any(folder.glob("train-*.parquet")):
             return Source(layout="parquet", folder=folder, files=tuple(sorted(folder.glob("*.parquet"))))
     found = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
-    raise MissingData(f"{root}: expected {spec.title} in it ({wanted}), found {found}")
+    raise MissingData(f"{root}: expected {spec.title} in it ({wanted}), found {found}; {way}")
 
 
 def root_folder(data_root: str | Path | None) -> Path:

@@ -108,7 +108,7 @@ def record_compiled(function: Callable[[Tensor], Tensor], images: Tensor, dtype:
     """`function` through torch.compile for inputs like `images` alone, and on a GPU as a graph of what that made.
 
     Each call compiles a copy of the code object: PyTorch keeps eight variants of one and runs further ones uncompiled.
-    RuntimeError where it cannot be compiled, or computes something else then (`docs/training.md` has a case).
+    RuntimeError where it cannot be compiled, or computes something else then (a case: decision 8 in `docs/decisions`).
     """
     own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
     if images.is_cuda:

@@ -29,6 +29,7 @@ FEW_IMAGES = 8  # up to which "fused" has kernels: a program reads its weights f
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
+@torch.inference_mode(False)  # or its tensors could not be changed outside of that mode, by load_state_dict
 def prepare(model: ParaFormer, executor: Executor = "auto", dtype: torch.dtype | None = None) -> "Prepared":
     """An inference module with the signature of `model` and frozen copies of its weights, on the model's device.
 
@@ -98,8 +99,9 @@ class Prepared(nn.Module):
         graphed = self.executor in ("graphed", "compiled", "fused") or (self.executor == "auto" and images.is_cuda)
         compute = self._graphs if graphed and not torch.compiler.is_compiling() else self._compute
         place = images.device.type
-        known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(place)  # which torch 2.11 cannot trace
-        if known and torch.is_autocast_enabled(place):
+        # torch 2.11 cannot trace is_autocast_available
+        has_autocast = torch.compiler.is_compiling() or torch.amp.is_autocast_available(place)
+        if has_autocast and torch.is_autocast_enabled(place):
             with torch.autocast(place, enabled=False):  # the number format was chosen by `prepare`
                 return compute(images, count)
         return compute(images, count)
@@ -117,8 +119,9 @@ class Prepared(nn.Module):
             on_gpu=x.device.type != "cpu",
         )
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-        gathered = zip(*(self.last.gather(self._before_last(x, block), block) for block in blocks), strict=True)
-        rows = self.last.finish(*(torch.cat(parts) if len(parts) > 1 else parts[0] for parts in gathered))[:, :, None]
+        parts = [self.last.gather(self._before_last(x, block), block) for block in blocks]
+        joined = (torch.cat(each) if len(each) > 1 else each[0] for each in zip(*parts, strict=True))
+        rows = self.last.finish(*joined)[:, :, None]
         row = merge(rows, self._inputs(x), self.config)[:, 0]
         row = F.layer_norm(row, row.shape[-1:], self.norm_weight, self.norm_bias, EPSILON)
         return row if self.head_weight is None else F.linear(row, self.head_weight, self.head_bias)
@@ -181,6 +184,12 @@ class Prepared(nn.Module):
         self.last.arrange(few_rows, in_first=() if few_rows else self.last.row_weights)
         if limits_matter(self.executor, self.config, self.threads):
             self.limits = measure_block_limits(self.threads, self.dtype)
+
+    def _replicate_for_data_parallel(self) -> "Prepared":
+        """A copy of `nn.DataParallel`, which lives for one call, records no graphs: these point at our own tensors."""
+        replica = super()._replicate_for_data_parallel()
+        replica.executor = "batched"
+        return replica
 
     def __getstate__(self) -> dict:
         """A copy, deep or pickled, records graphs of its own: these point at the tensors of this network."""

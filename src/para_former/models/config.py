@@ -33,7 +33,7 @@ class ModelConfig:
     in_channels: int = 3
     """colour channels of the image"""
     width: int = 192
-    """D: numbers in one token"""
+    """D, the embedding dimension"""
     heads: int = 3
     """h: attention heads in one module; divides width"""
     mlp_ratio: float = 4.0

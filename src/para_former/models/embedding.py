@@ -40,8 +40,9 @@ class Embedding(nn.Module):
 
 def expect_images(images: Tensor, config: ModelConfig) -> None:
     """InputError unless the images have the channels and pixels of the network, as floating-point numbers."""
-    found, expected = tuple(images.shape[1:]), (config.in_channels, *config.image_shape)
-    if found != expected:
-        raise InputError(f"images: expected (channels, height, width) = {expected}, found {found}")
+    found, expected = list(images.shape), [config.in_channels, *config.image_shape]
+    if len(found) != 4 or found[1:] != expected:
+        shape = ", ".join(map(str, expected))
+        raise InputError(f"images: expected [batch, channels, height, width] = [batch, {shape}], found {found}")
     if not images.is_floating_point():
         raise InputError(f"images: expected floating-point numbers, normalised as in training, found {images.dtype}")

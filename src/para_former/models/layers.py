@@ -52,6 +52,10 @@ class BranchLinear(nn.Module):
         """The map of x; with `norm` that of norm(x), where x is x_hat."""
         return branch_linear(x, *((self.weight, self.bias) if norm is None else norm.fold(self)))
 
+    def extra_repr(self) -> str:
+        branches, outputs, inputs = self.weight.shape
+        return f"{branches=}, {inputs=}, {outputs=}"
+
 
 class BranchNorm(nn.Module):
     """Affine part of one LayerNorm per branch: weight gamma and bias beta, both [branches, width]."""
@@ -116,7 +120,7 @@ class Attention(nn.Module):
 
     def forward(self, x_hat: Tokens, norm: BranchNorm) -> Tokens:
         qkv = self.qkv(x_hat, norm)
-        q, k, v = qkv.flatten(0, 1).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.flatten(0, 1).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # [rows, heads, ...]
         mixed = attend(q, k, v, self.dropout if self.training else 0.0)
         return self.proj(mixed.transpose(1, 2).flatten(2).unflatten(0, qkv.shape[:2]))
 

@@ -82,8 +82,8 @@ class ParaFormer(nn.Module):
 
     def _class_row(self, x: Tensor) -> Tensor:
         """At depth 1, without dropout, nothing has touched the class token yet: one constant row, one query."""
-        dropping = self.training and self.config.dropout > 0
-        return x[:, :, :1] if self.config.depth > 1 or dropping else self.embed.class_row()[None]
+        constant = self.config.depth == 1 and not (self.training and self.config.dropout > 0)
+        return self.embed.class_row()[None] if constant else x[:, :, :1]
 
     def _run(self, part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         if self.grad_checkpointing and self.training:

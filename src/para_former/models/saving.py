@@ -48,7 +48,8 @@ def load(folder: str | Path) -> ParaFormer:
         config = ModelConfig(**found)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{folder}: no {CONFIG_FILE} there; expected a folder that pf.save or a finished run wrote"
+            f"{folder}: no {CONFIG_FILE} there; expected a folder that pf.save or a finished run wrote, a record alone "
+            "has no weights"
         ) from None
     except OSError as error:
         raise InputError(f"{folder / CONFIG_FILE}: {error.strerror}") from None

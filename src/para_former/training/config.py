@@ -54,7 +54,7 @@ class TrainConfig:
     warmup_epochs: float = 2.0
     """epochs of linear warm-up, at most half of the run"""
     weight_decay: float = 0.05
-    """on the weights of products only"""
+    """on the weights of linear maps and convolutions, not on biases, norms and tokens"""
     clip_norm: float = 0.0
     """largest norm of all gradients together; 0 for no clipping"""
     ema: float = 0.0
@@ -69,9 +69,9 @@ class TrainConfig:
     patch_size: int = 4
     """pixels along the side of one patch; with --stem conv a power of two"""
     stem: Stem = "patch"
-    """from pixels to tokens: one product per patch, or a few 3x3 convolutions"""
+    """from pixels to tokens: one linear map per patch, or a few 3x3 convolutions"""
     width: int | None = None
-    """numbers in one token; the model name's own when left out"""
+    """embedding dimension; the model name's own when left out"""
     heads: int | None = None
     """attention heads; the model name's own when left out"""
     mlp_ratio: float = 4.0
@@ -83,15 +83,15 @@ class TrainConfig:
     residual: Residual = "standard"
     """what a module adds to: its input, or its input after the norm"""
     dropout: float = 0.0
-    """probability, after the positions, after attention and in the MLP"""
+    """dropout probability, after the positions, after attention and in the MLP"""
     attention_dropout: float = 0.0
-    """probability, on the attention weights"""
+    """dropout probability, on the attention weights"""
     drop_path: float = 0.0
-    """stochastic depth, drawn per branch and image"""
+    """largest probability of stochastic depth, drawn per branch and image"""
     seed: int = 0
     """of the initial weights, the order of the images, their augmentation and dropout"""
     precision: Precision = "float32"
-    """of the products; weights and optimiser stay float32"""
+    """of matrix multiplications; weights and optimiser stay float32"""
     skip_corrupt: bool = False
     """leave out images that cannot be decoded, by name, where the data set allows for it"""
     accumulate: int = 1

@@ -74,7 +74,7 @@ def paper_short(dataset: str) -> TrainConfig:
 
 
 def shallow(dataset: str) -> TrainConfig:
-    """For depth 1, in the hours of two CPU cores: `basic` with heads of 16 numbers, 12 of them at width 192.
+    """For depth 1, in the hours of two CPU cores: `basic` with heads of dimension 16, 12 of them at width 192.
 
     The query of a branch of depth 1 is the same for every image, so a head is one learned way of weighing the tokens
     before the only MLP: more and smaller heads see more of the image, for a few products per token. Data sets of a few

@@ -34,7 +34,8 @@ def run_line(folder: Path) -> Record:
     """The first line of a run's record: what was run."""
     path = folder / RECORD_FILE
     if not path.exists():
-        raise InputError(f"{folder}: no {RECORD_FILE} there; expected the folder of a run")
+        found = f"no {RECORD_FILE} in it" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: expected the folder of a run, found {found}")
     records = read_records(path)
     first = records[0].get("kind", "nothing") if records else "nothing"
     if first != "run":
@@ -70,6 +71,9 @@ def check_place(config: TrainConfig) -> None:
     """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
     folder = config.folder()
     expect_folder(folder)
+    if is_finished(folder):
+        way = f"choose another --output (a new run may begin at its weights: --pretrained {folder})"
+        raise InputError(f"{folder}: holds a finished run; {way}")
     if not config.resume:
         if (folder / RECORD_FILE).exists():
             raise InputError(f"{folder}: holds a run already; go on with it by --resume or choose another --output")
@@ -77,8 +81,6 @@ def check_place(config: TrainConfig) -> None:
         return
     if difference := config.first_difference(run_line(folder)["config"]):
         raise InputError(f"{folder}: cannot resume with other settings: {difference}")
-    if is_finished(folder):
-        raise InputError(f"{folder}: the run is finished; there is nothing to resume")
 
 
 def check_settings(config: TrainConfig) -> None:
