@@ -65,7 +65,8 @@ def gpu() -> list[Point]:
         for depth, pool, tokens in ((1, "cls", 65), (1, "cls", 197), (1, "mean", 197), (2, "cls", 65))
     ]
     training = replace(base, batch=128, mode="training", contenders=STEP)
-    claimed = [*one_image, *fused, *one_layer, *every(192, batch=256)]
+    eager = replace(base, contenders=("serial-readout", "encoder", "vit-pytorch", "vit-pytorch-parallel", "vmap"))
+    claimed = [*one_image, *fused, *one_layer, eager, *every(192, batch=256)]
     return merged([*claimed, *every(768, batch=1), training, *every(192, batch=16), *every(768, batch=256), *compiled])
 
 
