@@ -120,8 +120,8 @@ def test_a_cell_has_mean_spread_and_a_link_for_each_seed(records):
     (table,) = prefix_links([series_table(found)], "../")
     cell = row(table.markdown(), "| Para-F-1-6 | ")[1]
     first = 100 - 1500 * 1000**-0.45
-    assert cell.startswith(f"{(first + 48) / 2:.2f} ± {abs(first - 48) / 2**0.5:.2f} (seed) [0](")
-    assert f"[1](../{path_of(1000, seed=1)})" in cell
+    assert cell.startswith(f"{(first + 48) / 2:.2f} ± {abs(first - 48) / 2**0.5:.2f} [seed 0](")
+    assert f"[seed 1](../{path_of(1000, seed=1)})" in cell
 
 
 def test_deleting_a_record_turns_its_cell_to_not_measured_and_changes_the_fit_alone(records):

@@ -48,7 +48,7 @@ def test_a_row_has_every_correlation_its_interval_and_the_record():
     records = {"theory.jsonl": [study(background=BELOW, foreground_background=ABOVE)]}
     line = next(line for line in build_markdown(records, "../").split("\n") if line.startswith("| Para-F-1-6, Flower"))
     cells = line.strip("| ").split(" | ")
-    assert cells[0].endswith("seed) [0](../theory.jsonl)")
+    assert cells[0].endswith(") [seed 0](../theory.jsonl)")
     texts = [cell.replace("\xa0", " ") for cell in cells[3:]]
     around = "+0.10 (−0.10 to +0.30)"
     assert texts == [around, around, "−0.40 (−0.60 to −0.20)", around, around, "+0.50 (+0.30 to +0.70)", around]

@@ -137,7 +137,7 @@ def test_accuracies_have_their_spread_and_a_link_to_each_record():
     records = records_of(FEW) | {"again.jsonl": helpers.training(1, 6, 62.0, seed=1)}
     cell = next(block for block in section(records) if isinstance(block, Table)).rows[1][-1]
     assert (cell.text, cell.beside) == ("61.00", "± 1.41")
-    assert [(text, path) for text, path in cell.links] == [("0", "1-6.jsonl"), ("1", "again.jsonl")]
+    assert [(text, path) for text, path in cell.links] == [("seed 0", "1-6.jsonl"), ("seed 1", "again.jsonl")]
 
 
 EXTREMES = [{(1, 1): (1.0, 0.0)}, {(1, 1): (0.5, 30.0), (2, 2): (0.5, 30.0)}, {(1, 1): (0.1, 1.0), (6, 6): (90.0, 2.0)}]

@@ -31,9 +31,9 @@ def table_2(records):
 def test_a_cell_gives_mean_spread_distance_epochs_and_a_link_for_each_seed():
     records = helpers.family(recipe="paper", epochs=10)
     cell = table_2(records)[1]
-    assert cell.startswith("56.30 ± 0.30 (+0.35, 10 epochs of paper, seed) [0](")
+    assert cell.startswith("56.30 ± 0.30 (+0.35, 10 epochs of paper) [seed 0](")
     for seed in range(3):
-        assert f"[{seed}](cifar10/para_former_1_1/seed-{seed}/record.jsonl)" in cell
+        assert f"[seed {seed}](cifar10/para_former_1_1/seed-{seed}/record.jsonl)" in cell
 
 
 def test_deleting_records_turns_a_cell_to_not_measured_and_no_other():

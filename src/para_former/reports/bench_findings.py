@@ -6,11 +6,13 @@ two a network is said to be level.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from para_former.reports.bench import Point, Suite, serial_peer
 from para_former.reports.tables import counted, milliseconds, ratio, span
 
 NAMED = 3  # points named in one sentence
+CALLS_COUNT_LESS = 1.0  # ms, from which on the calls of a network are a small part of its time
 
 
 def sentences(suite: Suite) -> list[str]:
@@ -22,7 +24,7 @@ def sentences(suite: Suite) -> list[str]:
         texts.append(
             _against(suite.inference, "the fastest peer tried at each point", lambda point: point.fastest_peer)
         )
-    texts += [_training(point) for point in suite.training]
+    texts += [_above_floor(suite.inference), *map(_training, suite.training)]
     return [text for text in (*texts, _errors(suite), *_remarks(suite)) if text]
 
 
@@ -146,6 +148,18 @@ def _training(point: Point) -> str:
     share = f"{peaks[0] / peaks[1]:.1%}".replace("%", " %") if all(peaks) else ""
     memory = f", with {share} of the peak memory of {point.baseline}" if share else ""
     return f"A training step of {network(point)}, {inputs(point)}, is {_pace(point, point.baseline)}{memory}."
+
+
+def _above_floor(points: Sequence[Point]) -> str:
+    """How far ours is from the least time, where that is not a matter of calls."""
+    pairs = [
+        (point.time(point.ours)["median"], point.floor) for point in points if point.floor and point.time(point.ours)
+    ]
+    above = [taken / least for taken, least in pairs if taken >= CALLS_COUNT_LESS]
+    if not above:
+        return ""
+    found = f"{span(above, ratio)} its floor, {ratio(median(above))} in the median of {counted(len(above), 'point')}"
+    return f"Where ours takes a millisecond or more, it takes {found}."
 
 
 def _errors(suite: Suite) -> str:

@@ -1,7 +1,7 @@
 """Plots of `bench` records in the look of the others: times and speed-ups of contenders, on logarithmic axes.
 
-A hue stands for a contender, and its marker repeats it; the band runs from the lower to the upper quartile. Dashed
-lines are no measurements: the floor (`floor.py`), and the paper's n/m.
+A hue stands for a contender, and its marker repeats it; the band runs from the lower to the upper quartile. Dotted
+and dashed lines are no measurements: the floor (`floor.py`), and the paper's n/m.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ LOOK = {  # contender: (colour, marker)
     "stacked": ("depth-3", "^"),
     "prepared": ("depth-1", "D"),
 }
+UNMEASURED = {"floor": ":", "n/m, the paper": DASHES}
 ROOM = 1.3  # inches at the right for names
 
 
@@ -35,8 +36,8 @@ def speedup_against_batch(series: Sequence[Point]) -> str:
 def speedup_against_depth(series: Sequence[Point]) -> str:
     """Time of the serial network over each contender's, against m, beside the paper's n/m."""
     papers = [(point.line["depth"], point.expected) for point in series]
-    dashed = {"floor": _gain_at_floor("depth", series), "n/m, the paper": papers}
-    return _curves(*_gain(series), "depth m", "depth", series, dashed)
+    lines = {"floor": _gain_at_floor("depth", series), "n/m, the paper": papers}
+    return _curves(*_gain(series), "depth m", "depth", series, lines)
 
 
 def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
@@ -57,15 +58,16 @@ def _curves(
     label: str,
     axis: str,
     series: Sequence[Point],
-    dashed: Mapping[str, Sequence[tuple[Number, Number]]],
+    unmeasured: Mapping[str, Sequence[tuple[Number, Number]]],
 ) -> str:
     def draw(axes) -> None:
         ends = []
         for which in "xy":
             logarithmic(axes, which)
-        for name, line in dashed.items():
+        for name, line in unmeasured.items():
             if line:
-                axes.plot(*zip(*line, strict=True), color=COLOURS["paper"][0], linestyle=DASHES, linewidth=1.2)
+                look = {"color": COLOURS["paper"][0], "linestyle": UNMEASURED[name], "linewidth": 1.2}
+                axes.plot(*zip(*line, strict=True), **look)
                 ends.append((*line[-1], COLOURS["paper"][0], name))
         for name, (hue, marker) in LOOK.items():
             measured = [(point.line[axis], found) for point in series if (found := value(point, name))]

@@ -68,7 +68,7 @@ def series_table(found: Series) -> Table:
     )
     caption = (
         f"{found.name}: test top-1, %, against the number of training images; mean ± sample standard deviation over "
-        "seeds, below it the record of each seed. b: exponent of error = a N^(−b), by least squares on logarithms of "
+        "seeds, with the record of each seed. b: exponent of error = a N^(−b), by least squares on logarithms of "
         "mean errors, ± its standard error from four sizes on."
     )
     return Table(caption, columns, frozenset(columns[1:]), rows)

@@ -26,10 +26,10 @@ def diversity_table(records: Sequence[Record]) -> Table:
     """One row a run: rank correlation of each measure with the accuracy of the class, below it its interval."""
     rows = []
     for record in records:
-        run = f"{record['epochs']} epochs of {record['recipe']}, seed"
+        run = f"{record['epochs']} epochs of {record['recipe']}"
         rows.append(
             {
-                "Network": Cell(name_of(record), below=run, links=((str(record["seed"]), record["path"]),)),
+                "Network": Cell(name_of(record), below=run, links=((f"seed {record['seed']}", record["path"]),)),
                 **{
                     f"Variance, {name}": f"{fmean(record['measures'][name]):.4f}"
                     for name in ("background", "foreground")

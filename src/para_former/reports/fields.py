@@ -31,6 +31,8 @@ SIMILAR = {
     "pairs": dict.fromkeys(("twin", "same class", "other class", "noise"), [float, ...]),
     "course": [[float]],
 }
+CURVES = ("batched_rate", "single_rate", "attention_rate")
+"""of a device's constants: lists of (size, rate)"""
 INPUT = ("depth", "layers", "width", "heads", "image_size", "patch_size", "batch", "tokens", "threads")
 FORMS: dict[str, Form] = {
     "run": {
@@ -90,7 +92,14 @@ FORMS: dict[str, Form] = {
         "not_measured": {str: str},
         "environment": {**ENVIRONMENT, "time?": str},
     },
-    "prediction": {"constants": {}, "environment": ENVIRONMENT},
+    "prediction": {
+        "constants": {
+            **dict.fromkeys(CURVES, [[float, ...], ...]),
+            **dict.fromkeys(("memory_rate", "cache_bytes"), float),
+            "dtype": frozenset({"float64", "float32", "bfloat16", "float16"}),
+        },
+        "environment": ENVIRONMENT,
+    },
 }
 CLASSES = ("classes", "per_class_top1", "confusion")
 """of a test line: one entry for each class, and so has every row of the last"""

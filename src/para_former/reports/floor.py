@@ -12,31 +12,25 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from para_former.errors import InputError
-from para_former.execution.device import DeviceConstants
-from para_former.execution.steps import weights
-from para_former.execution.work import work
-from para_former.models import ModelConfig
 from para_former.records import Record
-from para_former.reports.fields import read
+from para_former.reports.fields import CURVES, read
 
-SIZES = ("depth", "layers", "width", "heads", "image_size", "patch_size", "pool")
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+CHANNELS, CLASSES, MLP_RATIO = 3, 10, 4  # of every network of the benchmark
 
 
 @dataclass
 class Rates:
     """The best of one CPU in one number format: bytes/s, operations/s; and the smallest cache found, bytes."""
 
-    constants: DeviceConstants
     memory: float = 0.0
     arithmetic: float = 0.0
     cache: float = float("inf")
 
-    def calibrated(self, constants: DeviceConstants) -> None:
-        curves = (constants.batched_rate, constants.single_rate, constants.attention_rate)
-        self.memory = max(self.memory, constants.memory_rate)
-        self.arithmetic = max(self.arithmetic, *(rate for curve in curves for _, rate in curve))
-        self.cache = min(self.cache, constants.cache_bytes)
+    def calibrated(self, constants: Record) -> None:
+        self.memory = max(self.memory, constants["memory_rate"])
+        self.arithmetic = max(self.arithmetic, *(rate for name in CURVES for _, rate in constants[name]))
+        self.cache = min(self.cache, constants["cache_bytes"])
 
     def reached(self, line: Record, seconds: float) -> None:
         """A whole network took so long, and so no part of what it needs went slower."""
@@ -44,25 +38,39 @@ class Rates:
         self.memory, self.arithmetic = max(self.memory, reading / seconds), max(self.arithmetic, operations / seconds)
 
     def needs(self, line: Record) -> tuple[float, float]:
-        """Bytes of weights to read and operations to compute at the point of a `bench` line, by `pf.prepare`."""
-        steps = work(ModelConfig(**{name: line[name] for name in SIZES}), line["batch"], "prepared", self.constants)
-        reading = float(weights(steps) * self.constants.itemsize)
-        return reading if reading > self.cache else 0.0, float(sum(step.times * step.operations for step in steps))
+        """Bytes of weights to read, and operations."""
+        weights, multiplications = work(line)
+        size = float(weights * BYTES[line["dtype"]])
+        return size if size > self.cache else 0.0, 2.0 * multiplications
 
     def floor_ms(self, line: Record) -> float:
         reading, operations = self.needs(line)
         return 1e3 * max(reading / self.memory, operations / self.arithmetic)
 
 
+def work(line: Record) -> tuple[int, int]:
+    """Weights, and multiplications of all images, of `pf.prepare` (the table of `docs/planner.md`)."""
+    names = ("depth", "layers", "width", "heads", "tokens", "batch")
+    depth, layers, width, heads, tokens, batch = (line[name] for name in names)
+    hidden, branches, patch = MLP_RATIO * width, layers // depth, CHANNELS * line["patch_size"] ** 2 * width
+    weights = full = 4 * width**2 + 2 * width * hidden
+    every_token = tokens * full + 2 * tokens**2 * width
+    if line["pool"] == "mean":
+        last = every_token - (tokens - 1) * width * hidden
+    elif depth > 1:
+        last = 2 * tokens * heads * width + full
+    else:
+        weights = heads * width + full - 2 * width**2
+        last = 2 * tokens * heads * width + full - 2 * width**2
+    image = tokens * patch + branches * ((depth - 1) * every_token + last) + width * CLASSES
+    return patch + branches * ((depth - 1) * full + weights) + width * CLASSES, batch * image
+
+
 def floors(records_by_path: Mapping[str, list[Record]]) -> Callable[[Record], float | None]:
     """A function from a `bench` line to milliseconds; None but for inference on a CPU whose constants are known."""
     found: dict[tuple[str, str], Rates] = {}
-    for path, line in read(records_by_path, "prediction"):
-        try:
-            constants = DeviceConstants.from_dict(line["constants"])
-        except InputError as error:
-            raise InputError(f"{path}: constants: {error}") from None
-        found.setdefault(_place(line, constants.dtype), Rates(constants)).calibrated(constants)
+    for _, line in read(records_by_path, "prediction"):
+        found.setdefault(_place(line, line["constants"]["dtype"]), Rates()).calibrated(line["constants"])
 
     def rates_of(line: Record) -> Rates | None:
         on_cpu = (line["mode"], line["device"]) == ("inference", "cpu")

@@ -71,7 +71,7 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
     columns = ("Data set", *(network_label(f"para_former_{m}_{n}", m, n) for m, n in shapes))
     caption = (
         f"Table {number} of the paper ({paper.EPOCHS} epochs, seeds not given) and ours: test top-1, %, after the last "
-        "epoch, mean ± sample standard deviation over seeds; below it the distance to the paper in points, the epochs, "
+        "epoch, mean ± sample standard deviation over seeds; with it the distance to the paper in points, the epochs, "
         "the recipe, and the record of each seed. Paper: the recipe of the paper's likely settings; paper-short: "
         "fewer epochs at ten times their rate, annealed; ours: a recipe of ours, from patches, with epochs and a "
         "number of heads of its own."
@@ -85,7 +85,7 @@ def _cell(found: Sequence[Experiment], dataset: str, recipes: Sequence[str], sha
         return not_measured()
     experiment, network = tested
     gap = signed(network.top1 - network.paper_top1)
-    return linked_accuracy(network, below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}, seed")
+    return linked_accuracy(network, below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}")
 
 
 def longest(

@@ -199,11 +199,11 @@ def accuracy(network: Network, *, best: bool = False) -> Cell:
     return Cell(f"{network.top1:.2f}", beside=spread, kind="best" if best else "")
 
 
-def linked_accuracy(network: Network, below: str = "seed") -> Cell:
+def linked_accuracy(network: Network, below: str = "") -> Cell:
     """The same, and below it `below` and a link to the record of each seed."""
     if not network.tested:
         return accuracy(network)
-    links = tuple((str(run.line["seed"]), run.path) for run in network.tested)
+    links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
     return replace(accuracy(network), below=below, links=links)
 
 

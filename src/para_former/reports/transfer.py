@@ -119,7 +119,7 @@ def _table(rows: Sequence[Transfer]) -> Table:
             "Data set": title(each.experiment.dataset),
             "Network": each.network.label,
             "Weights from": each.origin,
-            "Fine-tuned, %": linked_accuracy(each.network, below=f"{_trained(each.experiment)}, seed"),
+            "Fine-tuned, %": linked_accuracy(each.network, below=_trained(each.experiment)),
             "From scratch, %": _scratch_cell(each),
             "Gain, points": not_measured() if each.gain is None else signed(each.gain),
         }
@@ -127,7 +127,7 @@ def _table(rows: Sequence[Transfer]) -> Table:
     ]
     caption = (
         "Test top-1, %, of the same network after fine-tuning and from scratch, mean ± sample standard deviation over "
-        "seeds; below it epochs, recipe, what else differs, and the record of each seed. Pretraining is not in the "
+        "seeds; with it epochs, recipe, what else differs, and the record of each seed. Pretraining is not in the "
         "epochs."
     )
     return Table.from_rows(caption, cells, {"Data set", "Network", "Weights from"})
@@ -137,7 +137,7 @@ def _scratch_cell(row: Transfer) -> Cell:
     if row.scratch is None:
         return not_measured()
     experiment, network = row.scratch
-    return linked_accuracy(network, below=", ".join([_trained(experiment), *_what_else(row), "seed"]))
+    return linked_accuracy(network, below=", ".join([_trained(experiment), *_what_else(row)]))
 
 
 def _what_else(row: Transfer) -> list[str]:
