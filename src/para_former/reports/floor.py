@@ -23,13 +23,13 @@ CHANNELS, CLASSES, MLP_RATIO = 3, 10, 4  # of every network of the benchmark
 class Rates:
     """The best of one CPU in one number format: bytes/s, operations/s; and the smallest cache found, bytes."""
 
-    memory: float = 0.0
-    arithmetic: float = 0.0
+    memory: float = 1.0  # the least that is taken for a rate
+    arithmetic: float = 1.0
     cache: float = float("inf")
 
     def calibrated(self, constants: Record) -> None:
         self.memory = max(self.memory, constants["memory_rate"])
-        self.arithmetic = max(self.arithmetic, *(rate for name in CURVES for _, rate in constants[name]))
+        self.arithmetic = max(self.arithmetic, *(pair[-1] for name in CURVES for pair in constants[name]))
         self.cache = min(self.cache, constants["cache_bytes"])
 
     def reached(self, line: Record, seconds: float) -> None:
