@@ -105,11 +105,14 @@ REFUSED = {  # what is wrong: the command line, and what the answer must contain
         f"{DIGITS} --model para_former_3_12 --width 192 --heads 3 --pretrained timm:vit_base_patch16_224.orig_in21k",
         ["expected the network's width 192", "found width 768", "para_former_base_3_12 would fit"],
     ),
-    "device that is not there": (f"{DIGITS} --device cuda:77", ["device: expected", "finds no 'cuda:77'"]),
-    "unknown device": (f"{DIGITS} --device banana", ["device: expected", "finds no 'banana'"]),
-    "device that cannot compute": (f"{DIGITS} --device meta", ["device: expected", "finds no 'meta'"]),
-    "unknown device to reproduce": ("reproduce --device banana", ["device: expected", "finds no 'banana'"]),
-    "unknown device to evaluate": ("evaluate trained --device banana", ["device: expected", "finds no 'banana'"]),
+    "device that is not there": (f"{DIGITS} --device cuda:77", ["device: expected", "cannot compute on 'cuda:77'"]),
+    "unknown device": (f"{DIGITS} --device banana", ["device: expected", "cannot compute on 'banana'"]),
+    "device that cannot compute": (f"{DIGITS} --device meta", ["device: expected", "cannot compute on 'meta'"]),
+    "unknown device to reproduce": ("reproduce --device banana", ["device: expected", "cannot compute on 'banana'"]),
+    "unknown device to evaluate": (
+        "evaluate trained --device banana",
+        ["device: expected", "cannot compute on 'banana'"],
+    ),
     "output that is a file": ("train --dataset=digits --output=text.jpg", ["text.jpg", "expected a folder", "found"]),
     **{
         f"output in a file, {command}": (

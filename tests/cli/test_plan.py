@@ -79,7 +79,7 @@ def test_constants_are_measured_once_and_written_where_the_file_is_missing(run, 
         ("--budget-ms=5 --constants=broken.json", ["broken.json: no device constants there"]),
         ("--budget-ms=5 --constants=gpu.json", ["gpu.json: expected constants for float32, found bfloat16"]),
         ("--budget-ms=5 --device=cpu --dtype=bfloat16 --constants=gpu.json", ["gpu.json: expected constants for cpu"]),
-        ("--budget-ms=5 --device=abacus --constants=new.json", ["device: expected", "finds no 'abacus'"]),
+        ("--budget-ms=5 --device=abacus --constants=new.json", ["device: expected", "cannot compute on 'abacus'"]),
     ],
 )
 def test_bad_input_is_told_in_one_line(run, arguments, named, constants, tmp_path, files):

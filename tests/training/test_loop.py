@@ -270,7 +270,7 @@ def test_a_run_that_cannot_be_leaves_no_folder(changes, named):
 
 @pytest.mark.parametrize("name", ["banana", "", "cuda:77", "meta"])
 def test_a_device_that_is_not_there_or_cannot_train_is_refused_by_name(name):
-    with pytest.raises(InputError, match=f"device: expected .* found '{name}'"):
+    with pytest.raises(InputError, match=f"device: expected .* cannot compute on '{name}'"):
         pick_device(name)
 
 

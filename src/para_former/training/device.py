@@ -14,7 +14,9 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # fails for a device that is not there, and for one that cannot compute
     except (RuntimeError, AssertionError, ImportError):
-        raise InputError(f"device: expected auto, cpu, or a GPU as cuda or cuda:1; PyTorch finds no {name!r}") from None
+        raise InputError(
+            f"device: expected auto, cpu, or a GPU as cuda or cuda:1; PyTorch cannot compute on {name!r} here"
+        ) from None
     if device.index is not None and device.type == "cuda":
         torch.cuda.set_device(device)
     return device
