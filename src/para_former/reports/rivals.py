@@ -46,11 +46,10 @@ def summary(pairs: Sequence[Rivals]) -> str:
         texts.append(f"the most accurate serial one that {which} is ahead in {ahead} of {len(met)} comparisons")
     early = [ours for ours, serial in slower if serial and 2 * serial.ms < ours.ms]
     lone = [ours for ours, serial in slower if ours.latency and not serial]
-    text = f"Beside a parallel network {'; '.join(texts)}. "
-    return text + (
-        f"Few serial networks were trained: in {len(early)} of the latter it takes less than half the time, and for "
-        f"{counted(len(lone), 'network')} more none is as fast."
-    )
+    text = f"Beside a parallel network {'; '.join(texts)}."
+    gaps = [f"in {len(early)} of the latter the serial one takes less than half the time"] if early else []
+    gaps += [f"for {counted(len(lone), 'network')} more none is as fast"] if lone else []
+    return f"{text} Few serial networks were trained: {', and '.join(gaps)}." if gaps else text
 
 
 def rivals_table(pairs: Sequence[Rivals]) -> Table:
