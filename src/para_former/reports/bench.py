@@ -3,14 +3,13 @@
 Here record lines are grouped and asked for times and ratios; nothing is drawn, formatted or worded.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from para_former.records import Record
-from para_former.reports.experiments import grouped
+from para_former.reports.experiments import grouped, machine
 from para_former.reports.fields import read
 from para_former.reports.floor import floors
 
@@ -201,8 +200,6 @@ def _order(point: Point) -> tuple:
 
 
 def _conditions(line: Record) -> tuple:
-    environment = line["environment"]
-    hardware = json.dumps(environment.get("hardware", {}), sort_keys=True)
     place = SUITES.index(line["suite"]) if line["suite"] in SUITES else len(SUITES)
-    torch = environment.get("versions", {}).get("torch", "unknown")
-    return line["device"] != "cpu", line["device"], place, line["suite"], hardware, line["threads"], torch
+    torch = line["environment"].get("versions", {}).get("torch", "unknown")
+    return line["device"] != "cpu", line["device"], place, line["suite"], machine(line), line["threads"], torch

@@ -48,7 +48,8 @@ def _gain(series: Sequence[Point]) -> tuple[str, Callable]:
 
 def _gain_at_floor(axis: str, series: Sequence[Point]) -> list[tuple[Number, Number]]:
     """What the speed-up would be if ours took the least time possible."""
-    timed = [(point, point.time(serial_peer(series))) for point in series if point.floor]
+    peer = serial_peer(series)
+    timed = [(point, point.time(peer)) for point in series if point.floor]
     return [(point.line[axis], time["median"] / point.floor) for point, time in timed if time]
 
 

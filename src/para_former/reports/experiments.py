@@ -200,8 +200,12 @@ def _wording(settings: dict[str, str], names: list[str]) -> str:
 
 def conditions(latency: Record) -> tuple:
     """What two latencies must share to stand in one table: batch size first, then device, precision and machine."""
-    hardware = json.dumps(latency["environment"].get("hardware", {}), sort_keys=True)
-    return latency["batch"], latency["device"], latency["dtype"], latency["threads"], hardware
+    return latency["batch"], latency["device"], latency["dtype"], latency["threads"], machine(latency)
+
+
+def machine(record: Record) -> str:
+    """The hardware of a record as one text: equal for equal machines."""
+    return json.dumps(record["environment"].get("hardware", {}), sort_keys=True)
 
 
 def _comparable(latencies: list[Record]) -> list[Record]:

@@ -13,7 +13,7 @@ from para_former.reports.experiments import Experiment, Network, grouped
 from para_former.reports.tables import counted, duration, hardware
 
 PREFIX = "Para-F-"
-DOUBTS = (", within the spread over seeds", ", within the sampling error of the test images")
+SPREAD, SAMPLING = "within the spread over seeds", "within the sampling error of the test images"
 
 
 def growth_with_layers(experiment: Experiment) -> str:
@@ -104,16 +104,22 @@ def _trend(where: str, axis: str, chain: list[Network]) -> str:
         text = (
             f"{where} mean accuracy grows with {axis} from {_arrows(rises)}, but not from {_arrows(falls)}: {values}."
         )
-    unclear = grouped(steps, lambda step: doubt(*step))
-    return text + "".join(f" {why[2:].capitalize()}: {_arrows(unclear[why])}." for why in DOUBTS if why in unclear)
+    unclear = grouped(steps, lambda step: _chance(*step))
+    found = [why for why in (SPREAD, SAMPLING) if why in unclear]
+    return text + "".join(f" {why.capitalize()}: {_arrows(unclear[why])}." for why in found)
 
 
 def doubt(one: Network, other: Network) -> str:
-    """Why a difference may be chance: one of `DOUBTS`, or nothing."""
+    """Behind a comma, why a difference may be chance; else nothing."""
+    why = _chance(one, other)
+    return f", {why}" if why else ""
+
+
+def _chance(one: Network, other: Network) -> str:
     gap, known = abs(one.top1 - other.top1), one.spread is not None and other.spread is not None
     if known and gap <= one.spread + other.spread:
-        return DOUBTS[0]
-    return DOUBTS[1] if gap**2 <= one.sampling_variance + other.sampling_variance else ""
+        return SPREAD
+    return SAMPLING if gap**2 <= one.sampling_variance + other.sampling_variance else ""
 
 
 def _arrows(steps: list[tuple[Network, Network]]) -> str:

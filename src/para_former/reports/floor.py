@@ -8,11 +8,11 @@ hold them. What calls cost is left out: it is most of the time of the smallest n
 sets the time (`docs/execution.md`), so there no floor is told.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from para_former.records import Record
+from para_former.reports.experiments import machine
 from para_former.reports.fields import CURVES, read
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -70,18 +70,15 @@ def floors(records_by_path: Mapping[str, list[Record]]) -> Callable[[Record], fl
     """A function from a `bench` line to milliseconds; None but for inference on a CPU whose constants are known."""
     found: dict[tuple[str, str], Rates] = {}
     for _, line in read(records_by_path, "prediction"):
-        found.setdefault(_place(line, line["constants"]["dtype"]), Rates()).calibrated(line["constants"])
+        constants = line["constants"]
+        found.setdefault((machine(line), constants["dtype"]), Rates()).calibrated(constants)
 
     def rates_of(line: Record) -> Rates | None:
         on_cpu = (line["mode"], line["device"]) == ("inference", "cpu")
-        return found.get(_place(line, line["dtype"])) if on_cpu else None
+        return found.get((machine(line), line["dtype"])) if on_cpu else None
 
     for _, line in read(records_by_path, "bench"):
         ours = next((each for each in line["contenders"] if each["name"] == "prepared"), None)
         if ours and (rates := rates_of(line)):
             rates.reached(line, ours["ms"]["median"] / 1e3)
     return lambda line: rates.floor_ms(line) if (rates := rates_of(line)) else None
-
-
-def _place(line: Record, dtype: str) -> tuple[str, str]:
-    return json.dumps(line["environment"].get("hardware", {}), sort_keys=True), dtype
