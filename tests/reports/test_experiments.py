@@ -81,6 +81,16 @@ def test_where_a_model_ran_under_several_settings_each_is_an_experiment():
     assert [len(each.networks) for each in (first, second)] == [1, 2]
 
 
+def test_a_setting_that_is_not_the_recipes_is_named_with_it():
+    as_it_is, changed = helpers.training(1, 6), helpers.training(1, 24, lr=0.01)
+    changed[0]["changed"] = ["lr"]
+    assert [each.variant for each in grouped({"a": as_it_is, "b": changed})] == ["lr 0.001", "lr 0.01"]
+    (alone,) = grouped({"b": changed})
+    assert (alone.name, alone.training) == ("recipe basic, 3 epochs, lr 0.01", "3 epochs of basic, lr 0.01")
+    (without,) = grouped({"a": as_it_is})
+    assert (without.name, without.training) == ("recipe basic, 3 epochs", "3 epochs of basic")
+
+
 def test_runs_from_pretrained_weights_stand_apart_and_not_beside_figures_from_scratch():
     def started(name, sha256, **fields):
         line, *others = helpers.training(1, 24, **fields)

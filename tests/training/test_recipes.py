@@ -1,5 +1,6 @@
 """Recipes are what they were when the committed runs were trained, and what their sources say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from para_former.data import SPECS, get_spec, spec_from_record
 from para_former.records import ABLATION, FINGERPRINT, read_records
 from para_former.training.ablation import changed
 from para_former.training.fingerprint import variants
-from para_former.training.recipes import RECIPES, get_recipe, with_model
+from para_former.training.recipes import RECIPES, changed_settings, get_recipe, with_model
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = {path.parent: read_records(path)[0] for path in sorted(RESULTS.glob("*/*/**/record.jsonl"))}
@@ -25,8 +26,7 @@ def committed_runs(*recipes):
 def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(folder, line):
     """Else the figures in the docs are no longer those of the recipe."""
     config = with_model(get_recipe(line["recipe"], line["dataset"]), line["model"])
-    short = line["dataset"] == "flowers102" and line["epochs"] < 500  # without mixing: docs/finetuning.md
-    own, chosen = config.conditions(), (*CHOSEN, "mixup", "cutmix") if short else CHOSEN
+    own, chosen = config.conditions(), (*CHOSEN, *line.get("changed", ()))
     assert config.first_difference({**line["config"], **{name: own[name] for name in chosen}}) is None
 
 
@@ -45,6 +45,26 @@ def test_a_data_set_is_what_it_was_when_its_committed_runs_were_trained():
     for folder, line in COMMITTED.items():
         if not line.get("pretrained"):  # whose inputs are those of other data
             assert spec_from_record(line["spec"]) == get_spec(line["dataset"], line["config"]["image_size"]), folder
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("model", ["para_former_2_24", "para_former_base_1_6"])
+def test_a_run_of_a_recipe_as_it_is_changes_nothing_whatever_it_is_a_run_of(recipe, model):
+    for dataset in SPECS:
+        run = with_model(get_recipe(recipe, dataset), model)
+        chosen = {"epochs": 1, "seed": 7, "precision": "fp16", "train_images": 100, "pretrained": "timm:name"}
+        assert changed_settings(replace(run, **chosen, output=Path("here"), skip_corrupt=True)) == []
+
+
+def test_what_a_run_changes_is_named_augmentation_too():
+    run = get_recipe("shallow", "flowers102")
+    changes = {"lr": 2e-3, "augment": replace(run.augment, mixup=0.0, cutmix=0.0), "width": 96, "stem": "conv"}
+    assert changed_settings(replace(run, **changes)) == ["cutmix", "lr", "mixup", "stem", "width"]
+
+
+def test_a_study_has_a_name_for_what_it_changes():
+    for study, recipe in ((variants, "paper"), (changed, "shallow")):
+        assert {tuple(changed_settings(run)) for _, run in study(get_recipe(recipe, "cifar10"))} == {()}
 
 
 def test_epochs_are_those_of_the_paper_and_of_the_docs():

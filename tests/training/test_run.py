@@ -12,6 +12,7 @@ from para_former.errors import InputError
 from para_former.models import ParaFormer
 from para_former.training.datasets import dataset_of, load_data
 from para_former.training.deadline import Deadline
+from para_former.training.recipes import get_recipe
 from para_former.training.run import resume_record, run_line, start_record
 from tests.training.helpers import lines_of, tiny_run, train_quietly
 
@@ -42,3 +43,9 @@ def test_the_record_of_a_compiled_run_says_so():
     start_record(config, dataset, ParaFormer(config.network(dataset.spec)), torch.device("cpu"), None)
     resume_record(config, torch.device("cpu"), 0)
     assert [line["compile"] for line in lines_of(Path("run"))] == [True, True]
+
+
+def test_the_record_of_a_run_names_what_is_not_the_recipes():
+    config, dataset = replace(get_recipe("basic", "digits"), lr=0.5, output=Path("run")), load_dataset("digits")
+    start_record(config, dataset, ParaFormer(config.network(dataset.spec)), torch.device("cpu"), None)
+    assert run_line(Path("run"))["changed"] == ["lr"]

@@ -1,7 +1,8 @@
 """Records, sorted into experiments: one data set, one recipe, one number of epochs, and the networks trained there.
 
-A network's runs in one experiment differ in nothing but the seed; where a model was trained under several
-settings, each makes an experiment of its own. Here runs are grouped and means are taken; nothing is drawn or formatted.
+A network's runs in one experiment differ in nothing but the seed; settings that depart from the recipe, and several
+settings of one model, make experiments of their own. Here runs are grouped and means are taken; nothing is drawn or
+formatted.
 """
 
 import json
@@ -87,7 +88,7 @@ class Network:
 class Experiment:
     """The networks of one data set, one recipe, one number of epochs and one start.
 
-    `variant` names the settings that tell experiments apart where a model was trained under several.
+    `variant` names the settings that are not the recipe's, or that tell experiments apart.
     """
 
     dataset: str
@@ -96,6 +97,11 @@ class Experiment:
     start: str
     variant: str
     networks: tuple[Network, ...]
+
+    @property
+    def training(self) -> str:
+        """Epochs, recipe and variant in words, to stand in a cell."""
+        return ", ".join(filter(None, [f"{self.epochs} epochs of {self.recipe}", self.variant]))
 
     @property
     def name(self) -> str:
@@ -186,8 +192,8 @@ def _network_order(key: tuple[int, int, str]) -> tuple:
 
 
 def _varied(runs: list[Run]) -> list[str]:
-    """The names of the settings in which runs of one and the same model differ."""
-    names = set()
+    """The names of the settings in which a run departs from its recipe, or runs of one and the same model differ."""
+    names = {name for run in runs for name in run.line.get("changed", ())}
     for members in grouped(runs, lambda run: run.line["model"]).values():
         settings = [run.settings for run in members]
         names |= {name for each in settings for name in each if len({other.get(name) for other in settings}) > 1}

@@ -39,6 +39,7 @@ FORMS: dict[str, Form] = {
         **NETWORK,
         "parameters": int,
         "recipe": str,
+        "changed?": [str],
         "seed": int,
         "epochs": int,
         "config": {

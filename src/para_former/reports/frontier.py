@@ -14,9 +14,9 @@ from para_former.reports.pareto import KINDS, Point, frontier, points
 from para_former.reports.tables import device, linked_accuracy, milliseconds, title
 
 INTRODUCTION = (
-    "Every network that was trained from scratch by a recipe as it is, and timed, whatever its recipe and epochs; "
-    "recipes with a setting changed stand in “One change at a time”. On the frontier are those to which no other is "
-    "preferable: none answers as soon, is as accurate, and is better in one of the two."
+    "Every network that was trained from scratch and timed, whatever its recipe, settings and epochs; a setting that "
+    "is not the recipe's is named with it, and a study's runs stand in “One change at a time”. On the frontier are "
+    "those to which no other is preferable: none answers as soon, is as accurate, and is better in one of the two."
 )
 
 
@@ -72,12 +72,12 @@ def _unseen(members: Sequence[Point]) -> str:
 
 
 def _training(members: Sequence[Point]) -> str:
-    trained = {(each.experiment.recipe, each.experiment.epochs) for each in members}
+    trained = {each.experiment.training for each in members}
     if len(trained) == 1:
         return ""
     return (
-        f"These networks were trained in {len(trained)} ways (recipe and epochs): part of what tells them apart is "
-        "training, not m and n."
+        f"These networks were trained in {len(trained)} ways (recipe, settings and epochs): part of what tells them "
+        "apart is training, not m and n."
     )
 
 
@@ -88,7 +88,7 @@ def _frontier_table(members: Sequence[Point]) -> Table:
         f"budget is the network for it. Latency: median, batch {latency['batch']}, {device(latency)}, prepared, "
         "the fastest of a network's measurements; each was timed in turns with its serial peer, not with the others, "
         "so small differences mean nothing. Two rows "
-        "compare m and n only where recipe, epochs and stem are the same."
+        "compare m and n only where recipe, settings, epochs and stem are the same."
     )
     return Table.from_rows(caption, list(map(_row, front)), {"Network", "Recipe"})
 

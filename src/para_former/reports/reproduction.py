@@ -85,7 +85,7 @@ def _cell(found: Sequence[Experiment], dataset: str, recipes: Sequence[str], sha
         return not_measured()
     experiment, network = tested
     gap = signed(network.top1 - network.paper_top1)
-    return linked_accuracy(network, below=f"{gap}, {experiment.epochs} epochs of {experiment.recipe}")
+    return linked_accuracy(network, below=f"{gap}, {experiment.training}")
 
 
 def longest(

@@ -98,7 +98,7 @@ def transfer_sentences(rows: Sequence[Transfer]) -> list[str]:
     ahead, behind = ([each for each in known if (each.gain > 0) == above] for above in (True, False))
     texts = [f"More accurate from pretrained weights than from scratch: {_gains(ahead)}."] if ahead else []
     texts += [f"No more accurate from pretrained weights than from scratch: {_gains(behind)}."] if behind else []
-    if any(_what_else(each) or _trained(each.experiment) != _trained(each.scratch[0]) for each in known):
+    if any(_what_else(each) or each.experiment.training != each.scratch[0].training for each in known):
         texts.append("Where more than the start differs, as a cell says, the gain is not that of the weights alone.")
     texts.append(single_seed(network for each in known for network in (each.network, each.scratch[1])))
     return [text for text in texts if text]
@@ -119,7 +119,7 @@ def _table(rows: Sequence[Transfer]) -> Table:
             "Data set": title(each.experiment.dataset),
             "Network": each.network.label,
             "Weights from": each.origin,
-            "Fine-tuned, %": linked_accuracy(each.network, below=_trained(each.experiment)),
+            "Fine-tuned, %": linked_accuracy(each.network, below=each.experiment.training),
             "From scratch, %": _scratch_cell(each),
             "Gain, points": not_measured() if each.gain is None else signed(each.gain),
         }
@@ -137,16 +137,12 @@ def _scratch_cell(row: Transfer) -> Cell:
     if row.scratch is None:
         return not_measured()
     experiment, network = row.scratch
-    return linked_accuracy(network, below=", ".join([_trained(experiment), *_what_else(row)]))
+    return linked_accuracy(network, below=", ".join([experiment.training, *_what_else(row)]))
 
 
 def _what_else(row: Transfer) -> list[str]:
     """The settings that differ between the two beside the start; recipe and epochs are no settings."""
     return [f"other {name}" for name in row.network.runs[0].differences(row.scratch[1].runs[0])]
-
-
-def _trained(experiment: Experiment) -> str:
-    return f"{experiment.epochs} epochs of {experiment.recipe}"
 
 
 def _papers_figures(rows: Sequence[Transfer]) -> str:

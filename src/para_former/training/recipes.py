@@ -175,6 +175,9 @@ def finetune(dataset: str) -> TrainConfig:
 
 
 FINETUNE = "finetune"
+CHOICES = frozenset(
+    {"dataset", "model", "recipe", "pretrained", "epochs", "train_images", "seed", "precision", "skip_corrupt"}
+)
 RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "basic": basic,
     "paper": paper,
@@ -199,6 +202,19 @@ def with_model(config: TrainConfig, model: str) -> TrainConfig:
     """`config` for another network; a width of the recipe's own gives way to a name that says one."""
     sizes = {"width": None, "heads": None} if SIZED.match(model) and config.width is not None else {}
     return replace(config, model=model, **sizes)
+
+
+def changed_settings(config: TrainConfig) -> list[str]:
+    """The settings in which a run departs from its recipe, by name: a report puts them behind the recipe's.
+
+    What a run is of (network, data set, images, start, epochs, seed) and its precision are no settings of a recipe, and
+    a study's runs, which have a name of their own for theirs, depart from none.
+    """
+    if config.recipe not in RECIPES:
+        return []
+    recipe = with_model(get_recipe(config.recipe, config.dataset), config.model).conditions()
+    values = {name: value for name, value in config.conditions().items() if name in recipe.keys() - CHOICES}
+    return sorted(name for name, value in values.items() if value != recipe[name])
 
 
 def expect_weights(config: TrainConfig) -> None:

@@ -25,6 +25,7 @@ from para_former.training.checkpoint import remove_checkpoints
 from para_former.training.config import TrainConfig
 from para_former.training.datasets import split_line
 from para_former.training.device import describe
+from para_former.training.recipes import changed_settings
 
 RECORD_FILE, EVALUATIONS_FILE = "record.jsonl", "evaluations.jsonl"
 LOCK_FILE = ".lock"
@@ -135,6 +136,7 @@ def start_record(
         "dataset": dataset.spec.name,
         "spec": asdict(dataset.spec),
         "recipe": config.recipe,
+        "changed": changed_settings(config),
         "seed": config.seed,
         "epochs": config.epochs,
         "config": config.conditions(),
