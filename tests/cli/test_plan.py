@@ -55,6 +55,7 @@ def test_if_nothing_fits_it_says_what_is_fastest(run, constants):
 
 def test_constants_are_measured_once_and_written_where_the_file_is_missing(run, monkeypatch, tmp_path):
     asked = []
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr(plan, "measure_device", lambda place, threads, dtype: asked.append((place.type, dtype)) or CPU)
     first = run("plan", "--budget-ms=5", "--device=cpu", "--constants=new.json")
     assert read_constants(tmp_path / "new.json") == CPU
@@ -62,6 +63,16 @@ def test_constants_are_measured_once_and_written_where_the_file_is_missing(run, 
     assert len(asked) == 1 and asked[0][0] == "cpu"
     run("plan", "--budget-ms=5", "--device=cpu")
     assert len(asked) == 2
+
+
+def test_a_busy_machine_is_told_where_constants_are_measured_and_only_there(run, constants, monkeypatch):
+    monkeypatch.setattr(plan, "measure_device", lambda place, threads, dtype: CPU)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for load, told in ((0.0, False), (2.4, False), (2.6, True)):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 9.0, 9.0))
+        assert ("(load 2.6 on 4 cores" in run("plan", "--budget-ms=5", "--device=cpu").out) == told
+    assert "load" not in run("plan", "--budget-ms=5", constants).out
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`para-former plan --budget-ms 5`: which m-n fit a latency budget on this device, by prediction."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,7 @@ def run(arguments: list[str], console: Console) -> Record:
     names = ("width", "heads", "image_size", "patch_size", "stem", "pool", "num_classes")
     sizes = ModelConfig(depth=1, layers=1, **{name: getattr(options, name) for name in names})
     check_question(options.budget_ms, options.batch)
-    constants = _constants(options)
+    constants = _constants(options, console)
     candidates = fit(options.budget_ms, sizes, constants, options.batch)
     rows = [
         {
@@ -91,11 +92,14 @@ def run(arguments: list[str], console: Console) -> Record:
     }
 
 
-def _constants(options: Options) -> DeviceConstants:
+def _constants(options: Options, console: Console) -> DeviceConstants:
     if options.constants is None or not options.constants.exists():
         if options.constants is not None:
             expect_file(options.constants)
-        constants = measure_device(pick_device(options.device), torch.get_num_threads(), getattr(torch, options.dtype))
+        device, threads = pick_device(options.device), torch.get_num_threads()
+        if device.type == "cpu":
+            _tell_of_other_work(threads, console)
+        constants = measure_device(device, threads, getattr(torch, options.dtype))
         if options.constants is not None:
             write_constants(options.constants, constants)
         return constants
@@ -108,6 +112,16 @@ def _constants(options: Options) -> DeviceConstants:
     if constants.dtype != options.dtype:
         raise InputError(f"{options.constants}: expected constants for {options.dtype}, found {constants.dtype}")
     return constants
+
+
+def _tell_of_other_work(threads: int, console: Console) -> None:
+    """A line where the load of the last minute leaves fewer cores than there are threads; half a core is no load."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load + threads > cores + 0.5:
+        console.print(
+            f"the machine is measured beside other work (load {load:.1f} on {cores} cores in the last minute): for "
+            "predictions that hold, run this again when it is idle"
+        )
 
 
 def _time(prediction: Prediction) -> str:
