@@ -72,7 +72,7 @@ def test_the_fingerprint_has_the_nearest_among_the_longest_first_and_is_no_exper
     assert "in fewer epochs: none." in text
     rows = [line for line in text.split("\n") if line.startswith("| 32 | 4 | 192 ")]
     assert [line.split(" | ")[4] for line in rows] == ["standard", "normed", "other"]
-    assert "55.00 −0.95 [seed 0](b)" in rows[0]
+    assert "55.00 (−0.95) [seed 0](b)" in rows[0]
     assert "Recipe fingerprint" not in text
 
 
@@ -85,8 +85,21 @@ def test_networks_of_one_variant_share_a_row_whatever_their_precision():
         return [line for line in build_markdown(records).split("\n") if line.startswith("| 32 | 4 | 192 ")]
 
     (shared,) = rows({"a": one, "b": many})
-    assert "50.00 −5.95 [seed 0](a) | 60.00 −11.53 [seed 0](b) | not measured" in shared
+    assert "50.00 (−5.95) [seed 0](a) | 60.00 (−11.53) [seed 0](b) | not measured | not measured |" in shared
     assert len(rows({"a": one, "b": again})) == 2  # neither hides the other
+
+
+def test_the_recipes_stand_among_the_combinations_and_the_deep_network_beside_the_wide():
+    wide, deep = variant("normed", 43.0, layers=24), variant("normed", 44.5, layers=6)
+    deep[0] |= {"model": "para_former_6_6", "depth": 6}
+    chosen, ours = variant("standard", 60.0), variant("standard", 61.0)
+    chosen[0] |= {"recipe": "paper-short"}
+    ours[0] |= {"recipe": "shallow"}
+    text = build_markdown({"a": wide, "b": deep, "c": chosen, "d": ours})
+    both, recipe = [line for line in text.split("\n") if line.startswith("| 32 | 4 | 192 ")]
+    assert both.endswith("43.00 (−28.53) [seed 0](a) | 44.50 (−34.89) [seed 0](b) | +1.50 |")
+    assert "60.00 (+4.05) [seed 0](c)" in recipe and "Para-F-1-1 by 4.05 points" in text
+    assert "(the paper: +7.86)" in text
 
 
 def test_each_data_set_has_a_fingerprint_of_its_own():
@@ -179,7 +192,7 @@ def test_without_a_latency_the_comparison_at_equal_latency_is_not_measured(again
 def test_above_the_paper_in_fewer_epochs_are_only_trainings_of_fewer_epochs(epochs, named):
     lines = helpers.training(1, 1, 90.0, recipe="fingerprint", epochs=epochs, done=0)
     lines += [helpers.tested_line(epochs, 90.0, ["a", "b"])]
-    text = answers.fingerprint(experiments(*collect({"a": lines})), [])
+    text = answers.fingerprint(experiments(*collect({"a": lines})))
     assert ("Para-F-1-1 by 34.05 points after" in text, "in fewer epochs: none." in text) == (named, not named)
 
 

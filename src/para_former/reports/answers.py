@@ -24,18 +24,15 @@ PAPER_AGAINST_ITSELF = (
 """what the paper's text says of its Tables 2 and 3, and what stands in them"""
 
 
-def fingerprint(found: Sequence[Experiment], chosen: Sequence[Experiment]) -> str:
-    """How the combinations of the open settings were chosen, and which are too strong already.
-
-    `chosen`: trainings with the recipe that was made of one of them.
-    """
+def fingerprint(found: Sequence[Experiment]) -> str:
+    """How the combinations of the open settings were chosen, and which are too strong already."""
     return (
         "The paper gives no image size, width, optimiser, schedule or augmentation. Each row is one combination that "
         "its authors' later code, or the code base behind that, makes likely, with Adam and dropout 0.1 throughout. At "
         "a constant rate of 1e-4 a short training is the beginning of the long one; ten times that rate, falling along "
         "a cosine, goes further in as many epochs. A setting that is near the paper's figure after few epochs would "
         "end above it after 500, so it is too strong. "
-        f"{_above([*found, *chosen])}"
+        f"{_above(found)}"
     )
 
 

@@ -3,14 +3,14 @@
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 
 from para_former.reports import paper
 from para_former.reports.document import Cell, Table
-from para_former.reports.experiments import Experiment, network_label
-from para_former.reports.tables import accuracy, not_measured, signed, title
+from para_former.reports.experiments import Experiment, Network, network_label
+from para_former.reports.tables import linked_accuracy, not_measured, signed, title
 
 SHAPES = ((1, 1), (1, 24), (6, 6))
+NAMES = [f"para_former_{m}_{n}" for m, n in SHAPES]
 SETTINGS = {
     "Image": "image_size",
     "Patch": "patch_size",
@@ -40,37 +40,47 @@ def ranked(found: Sequence[Experiment]) -> list[Experiment]:
 
 
 def distance(experiment: Experiment) -> float:
-    """Mean distance to the paper over the networks measured, points; infinite where none is."""
-    gaps = [abs(network.top1 - network.paper_top1) for network in experiment.measured if network.paper_top1]
+    """Mean distance to the paper over the networks of the table, points; infinite where none is measured."""
+    gaps = [abs(network.top1 - network.paper_top1) for network in _networks(experiment) if network]
     return statistics.fmean(gaps) if gaps else float("inf")
 
 
 def fingerprint_table(found: Sequence[Experiment]) -> Table:
     """One row a variant, ranked; its networks share the row, whatever the precision that each was trained with."""
-    labels = [network_label(f"para_former_{m}_{n}", m, n) for m, n in SHAPES]
-    rows: dict[tuple[str, ...], list[Cell]] = {}
+    rows: dict[tuple[str, ...], list[Network | None]] = {}
     for experiment in ranked(found):
-        cells, key = [], (*settings(experiment).values(), str(experiment.epochs))
-        for m, n in SHAPES:
-            network = next((one for one in experiment.measured if one.model == f"para_former_{m}_{n}"), None)
-            if network and network.paper_top1:
-                gap = signed(network.top1 - network.paper_top1)
-                links = tuple((f"seed {run.line['seed']}", run.path) for run in network.tested)
-                cells.append(replace(accuracy(network), beside=gap, links=links))
-            else:
-                cells.append(not_measured())
-        begun = rows.get(key, [not_measured()] * len(SHAPES))
-        if any(old.kind != "missing" and new.kind != "missing" for old, new in zip(begun, cells, strict=True)):
+        networks, key = _networks(experiment), (*settings(experiment).values(), str(experiment.epochs))
+        begun = rows.get(key, [None] * len(SHAPES))
+        if any(old and new for old, new in zip(begun, networks, strict=True)):
             key = (*key, str(len(rows)))  # measured twice: a row of its own
-            begun = cells
-        rows[key] = [new if old.kind == "missing" else old for old, new in zip(begun, cells, strict=True)]
+            begun = [None] * len(SHAPES)
+        rows[key] = [old or new for old, new in zip(begun, networks, strict=True)]
+    labels = [network_label(name, m, n) for name, (m, n) in zip(NAMES, SHAPES, strict=True)]
     printed = paper.trained_from_scratch(found[0].dataset)
     figures = ", ".join(f"{printed[shape]:.2f} with {label}" for shape, label in zip(SHAPES, labels, strict=True))
     caption = (
-        f"{title(found[0].dataset)}, test top-1 in %, and beside it the distance to the paper in points ({figures}, "
-        f"after {paper.EPOCHS} epochs). MLP: hidden width over width. RandAugment: its rounds at magnitude 14. "
-        "Networks of one row may differ in the precision of their products."
+        f"{title(found[0].dataset)}, test top-1 in %, and with it the distance to the paper in points ({figures}, "
+        f"after {paper.EPOCHS} epochs). Last column: how far six layers in series are ahead of 24 side by side, points "
+        f"(the paper: {signed(printed[6, 6] - printed[1, 24])}). MLP: hidden width over width. RandAugment: its rounds "
+        "at magnitude 14. Networks of one row may differ in the precision of their products."
     )
-    columns = (*SETTINGS, "Epochs", *labels)
-    texts = tuple((*map(Cell, key[: len(SETTINGS) + 1]), *cells) for key, cells in rows.items())
+    columns = (*SETTINGS, "Epochs", *labels, "6-6 ahead of 1-24")
+    texts = tuple(
+        (*map(Cell, key[: len(SETTINGS) + 1]), *map(_cell, networks), _ahead(*networks[1:]))
+        for key, networks in rows.items()
+    )
     return Table(caption, columns, frozenset(columns) - {"Residual", "Schedule"}, texts)
+
+
+def _networks(experiment: Experiment) -> list[Network | None]:
+    """Those of the table, None where one is not measured or not in the paper."""
+    found = {network.model: network for network in experiment.measured if network.paper_top1}
+    return [found.get(name) for name in NAMES]
+
+
+def _cell(network: Network | None) -> Cell:
+    return linked_accuracy(network, below=signed(network.top1 - network.paper_top1)) if network else not_measured()
+
+
+def _ahead(wide: Network | None, deep: Network | None) -> Cell:
+    return Cell(signed(deep.top1 - wide.top1)) if wide and deep else not_measured()
