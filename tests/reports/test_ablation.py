@@ -40,6 +40,13 @@ def test_the_recipe_from_pretrained_weights_is_not_the_recipe(records):
     assert rows(records)[: len(before)] == before
 
 
+def test_a_run_that_departs_from_the_recipe_is_not_the_recipe(records):
+    before = rows(records)
+    records["other"] = helpers.training(1, 6, 90.0, recipe="shallow", schedule="cosine", lr=0.01)
+    records["other"][0]["changed"] = ["lr"]
+    assert rows(records)[: len(before)] == before
+
+
 def test_changed_runs_are_no_experiments(records):
     assert "ecipe shallow-ablation" not in build_markdown(records).split("## Conditions")[0]
 

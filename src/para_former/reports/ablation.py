@@ -44,7 +44,7 @@ def _key(experiment: Experiment) -> tuple[str, str, int]:
 def _table(key: tuple[str, str, int], whole: Sequence[Experiment], ablations: Sequence[Experiment]) -> Table:
     """The network under the recipe itself, then its changed runs, the worst first."""
     dataset, recipe, epochs = key
-    own = {network.model: network for each in whole for network in each.measured}
+    own = {network.model: network for each in whole for network in each.measured if not network.changed}
     networks = [network for each in ablations for network in each.measured]
     rows = []
     for model in dict.fromkeys(network.model for network in networks):

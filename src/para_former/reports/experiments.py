@@ -73,6 +73,11 @@ class Network:
         return self.latency["ours_ms"]["median"] if self.latency else None
 
     @property
+    def changed(self) -> bool:
+        """Whether its runs depart from the recipe."""
+        return any(run.line.get("changed") for run in self.runs)
+
+    @property
     def middle_run(self) -> Run:
         """The tested run of median accuracy (the lower one of an even number)."""
         ranked = sorted(self.tested, key=lambda run: (run.top1, run.path))

@@ -23,6 +23,7 @@ CHANGES: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     ),
     "dropout": lambda run: replace(run, dropout=0.1),
     "conv-stem": lambda run: replace(run, stem="conv"),
+    "normed-residual": lambda run: replace(run, residual="normed"),
     "mean-read-out": lambda run: replace(run, pool="mean"),
 }
 
