@@ -70,8 +70,8 @@ def test_the_fingerprint_has_the_nearest_among_the_longest_first_and_is_no_exper
     far, near, short = variant("normed", 40.0), variant("standard", 55.0), variant("other", 55.95, epochs=2)
     text = build_markdown({"a": far, "b": near, "c": short})
     assert "in fewer epochs: none." in text
-    rows = [line for line in text.split("\n") if line.startswith("| 32 | 4 | 192 ")]
-    assert [line.split(" | ")[4] for line in rows] == ["standard", "normed", "other"]
+    rows = [line for line in text.split("\n") if line.startswith("| 32/4 | 192 ")]
+    assert [line.split(" | ")[3] for line in rows] == ["standard", "normed", "other"]
     assert "55.00 (−0.95) [seed 0](b)" in rows[0]
     assert "Recipe fingerprint" not in text
 
@@ -82,10 +82,10 @@ def test_networks_of_one_variant_share_a_row_whatever_their_precision():
         lines[0]["config"] |= {"precision": "bf16"}
 
     def rows(records):
-        return [line for line in build_markdown(records).split("\n") if line.startswith("| 32 | 4 | 192 ")]
+        return [line for line in build_markdown(records).split("\n") if line.startswith("| 32/4 | 192 ")]
 
     (shared,) = rows({"a": one, "b": many})
-    assert "50.00 (−5.95) [seed 0](a) | 60.00 (−11.53) [seed 0](b) | not measured | not measured |" in shared
+    assert "50.00 (−5.95) [seed 0](a) | 60.00 (−11.53) [seed 0](b) | not measured | – |" in shared
     assert len(rows({"a": one, "b": again})) == 2  # neither hides the other
 
 
@@ -96,7 +96,7 @@ def test_the_recipes_stand_among_the_combinations_and_the_deep_network_beside_th
     chosen[0] |= {"recipe": "paper-short"}
     ours[0] |= {"recipe": "shallow"}
     text = build_markdown({"a": wide, "b": deep, "c": chosen, "d": ours})
-    both, recipe = [line for line in text.split("\n") if line.startswith("| 32 | 4 | 192 ")]
+    both, recipe = [line for line in text.split("\n") if line.startswith("| 32/4 | 192 ")]
     assert both.endswith("43.00 (−28.53) [seed 0](a) | 44.50 (−34.89) [seed 0](b) | +1.50 |")
     assert "60.00 (+4.05) [seed 0](c)" in recipe and "Para-F-1-1 by 4.05 points" in text
     assert "(the paper: +7.86)" in text

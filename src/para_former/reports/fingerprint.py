@@ -12,21 +12,24 @@ from para_former.reports.tables import linked_accuracy, not_measured, signed, ti
 SHAPES = ((1, 1), (1, 24), (6, 6))
 NAMES = [f"para_former_{m}_{n}" for m, n in SHAPES]
 SETTINGS = {
-    "Image": "image_size",
-    "Patch": "patch_size",
-    "Width": "width",
-    "MLP": "mlp_ratio",
-    "Residual": "residual",
-    "RandAugment": "randaugment_rounds",
-    "Batch": "batch_size",
-    "Rate": "lr",
-    "Schedule": "schedule",
+    "Size": ("image_size", "patch_size"),
+    "Width": ("width",),
+    "MLP": ("mlp_ratio",),
+    "Residual": ("residual",),
+    "RandAug": ("randaugment_rounds",),
+    "Batch": ("batch_size",),
+    "Rate": ("lr",),
+    "Schedule": ("schedule",),
 }
 
 
 def settings(experiment: Experiment) -> dict[str, str]:
     """The open settings of a variant, by column."""
-    return {column: f"{json.loads(experiment.runs[0].settings.get(name, 'null'))}" for column, name in SETTINGS.items()}
+    found = experiment.runs[0].settings
+    return {
+        column: "/".join(str(json.loads(found.get(name, "null"))) for name in names)
+        for column, names in SETTINGS.items()
+    }
 
 
 def wording(experiment: Experiment) -> str:
@@ -60,11 +63,12 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
     figures = ", ".join(f"{printed[shape]:.2f} with {label}" for shape, label in zip(SHAPES, labels, strict=True))
     caption = (
         f"{title(found[0].dataset)}, test top-1 in %, and with it the distance to the paper in points ({figures}, "
-        f"after {paper.EPOCHS} epochs). Last column: how far six layers in series are ahead of 24 side by side, points "
-        f"(the paper: {signed(printed[6, 6] - printed[1, 24])}). MLP: hidden width over width. RandAugment: its rounds "
-        "at magnitude 14. Networks of one row may differ in the precision of their products."
+        f"after {paper.EPOCHS} epochs). 6-6 ahead: of Para-F-1-24, points (the paper: "
+        f"{signed(printed[6, 6] - printed[1, 24])}). Size: image/patch, pixels. MLP: hidden width over width. "
+        "RandAug: rounds of RandAugment at magnitude 14. Networks of one row may differ in the precision of their "
+        "products."
     )
-    columns = (*SETTINGS, "Epochs", *labels, "6-6 ahead of 1-24")
+    columns = (*SETTINGS, "Epochs", *labels, "6-6 ahead")
     texts = tuple(
         (*map(Cell, key[: len(SETTINGS) + 1]), *map(_cell, networks), _ahead(*networks[1:]))
         for key, networks in rows.items()
@@ -83,4 +87,4 @@ def _cell(network: Network | None) -> Cell:
 
 
 def _ahead(wide: Network | None, deep: Network | None) -> Cell:
-    return Cell(signed(deep.top1 - wide.top1)) if wide and deep else not_measured()
+    return Cell(signed(deep.top1 - wide.top1)) if wide and deep else Cell("–")
