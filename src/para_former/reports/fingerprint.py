@@ -70,7 +70,7 @@ def fingerprint_table(found: Sequence[Experiment]) -> Table:
     )
     columns = (*SETTINGS, "Epochs", *labels, "6-6 ahead")
     texts = tuple(
-        (*map(Cell, key[: len(SETTINGS) + 1]), *map(_cell, networks), _ahead(*networks[1:]))
+        (*map(Cell, key[: len(SETTINGS) + 1]), *map(_cell, networks), _ahead(*networks))
         for key, networks in rows.items()
     )
     return Table(caption, columns, frozenset(columns) - {"Residual", "Schedule"}, texts)
@@ -86,5 +86,6 @@ def _cell(network: Network | None) -> Cell:
     return linked_accuracy(network, below=signed(network.top1 - network.paper_top1)) if network else not_measured()
 
 
-def _ahead(wide: Network | None, deep: Network | None) -> Cell:
+def _ahead(_: Network | None, wide: Network | None, deep: Network | None) -> Cell:
+    """What six layers in series have over 24 side by side."""
     return Cell(signed(deep.top1 - wide.top1)) if wide and deep else Cell("–")

@@ -178,6 +178,7 @@ FINETUNE = "finetune"
 CHOICES = frozenset(
     {"dataset", "model", "recipe", "pretrained", "epochs", "train_images", "seed", "precision", "skip_corrupt"}
 )
+"""fields that say what a run is of, not how a recipe trains"""
 RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "basic": basic,
     "paper": paper,
