@@ -38,6 +38,8 @@ EARLIER = {"stem": "patch", "mlp_ratio": 4.0}
 """settings that older records do not name, with the one value they had then"""
 FINGERPRINT = "fingerprint"
 """the recipe that records name for runs with the settings which the paper leaves open (`training/fingerprint.py`)"""
+OF_THE_PAPER = ("paper", "paper-short")
+"""recipes of the paper's likely settings: one of the combinations that a fingerprint tries"""
 ABLATION = "-ablation"
 """what stands behind the recipe's name in records of runs with one of its settings changed (`training/ablation.py`)"""
 STUDIES = (FINGERPRINT, ABLATION)

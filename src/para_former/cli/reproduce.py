@@ -13,7 +13,7 @@ from para_former.cli.parsing import parse
 from para_former.cli.stopping import stoppable
 from para_former.data import get_spec, locate
 from para_former.errors import InputError, MissingData
-from para_former.records import Record, expect_folder, find_records
+from para_former.records import OF_THE_PAPER, Record, expect_folder, find_records
 from para_former.reports import paper, write_report
 from para_former.reports.console import print_tables
 from para_former.training.config import Precision, TrainConfig
@@ -117,8 +117,8 @@ def _runs_on(dataset: str, options: Options) -> list[TrainConfig]:
     list_cells = _study(options)
     if options.fingerprint and dataset not in paper.TITLES:
         raise InputError(f"--fingerprint: expected a data set of the paper, {', '.join(paper.TITLES)}; found {dataset}")
-    if options.fingerprint and options.recipe not in ("paper", "paper-short"):
-        raise InputError(f"--fingerprint: expected --recipe paper or paper-short; found {options.recipe}")
+    if options.fingerprint and options.recipe not in OF_THE_PAPER:
+        raise InputError(f"--fingerprint: expected --recipe {' or '.join(OF_THE_PAPER)}; found {options.recipe}")
     defaults = get_recipe(options.recipe, dataset)
     expect_weights(defaults)
     passed_on = ("data_root", "device", "precision", "compile")

@@ -75,7 +75,7 @@ class Network:
     @property
     def changed(self) -> bool:
         """Whether its runs depart from the recipe."""
-        return any(run.line.get("changed") for run in self.runs)
+        return any(run.changed for run in self.runs)
 
     @property
     def middle_run(self) -> Run:
@@ -198,7 +198,7 @@ def _network_order(key: tuple[int, int, str]) -> tuple:
 
 def _varied(runs: list[Run]) -> list[str]:
     """The names of the settings in which a run departs from its recipe, or runs of one and the same model differ."""
-    names = {name for run in runs for name in run.line.get("changed", ())}
+    names = {name for run in runs for name in run.changed}
     for members in grouped(runs, lambda run: run.line["model"]).values():
         settings = [run.settings for run in members]
         names |= {name for each in settings for name in each if len({other.get(name) for other in settings}) > 1}

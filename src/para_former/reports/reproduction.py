@@ -7,6 +7,7 @@ paper and links to its records. The sentences are `answers.py`; each data set in
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from para_former.records import OF_THE_PAPER
 from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
 from para_former.reports.experiments import Experiment, Network, network_label
@@ -20,8 +21,6 @@ ROWS = {
     "measured, ours": ("modern", "shallow"),
 }
 """recipes of each row: the paper's likely settings, the same for fewer epochs, and ours for the same m-n"""
-OF_THE_PAPER = ("paper", "paper-short")
-"""recipes that are one of the combinations of its open settings"""
 
 
 def reproduction_section(found: Sequence[Experiment]) -> Iterator[Block]:

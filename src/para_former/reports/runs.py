@@ -29,6 +29,11 @@ class Run:
         return self.line["config"].get("train_images") is None
 
     @property
+    def changed(self) -> list[str]:
+        """The settings in which it departs from its recipe; none in records from before they were told."""
+        return self.line.get("changed", [])
+
+    @property
     def images(self) -> int:
         """Images that it trained on."""
         return self.line["split"]["train"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from para_former.data import Augment, get_spec
 from para_former.errors import InputError
 from para_former.models.naming import SIZED
+from para_former.reports.runs import NAMED
 from para_former.training.config import TrainConfig
 
 
@@ -175,9 +176,7 @@ def finetune(dataset: str) -> TrainConfig:
 
 
 FINETUNE = "finetune"
-CHOICES = frozenset(
-    {"dataset", "model", "recipe", "pretrained", "epochs", "train_images", "seed", "precision", "skip_corrupt"}
-)
+CHOICES = NAMED | {"pretrained", "train_images", "precision", "skip_corrupt"}
 """fields that say what a run is of, not how a recipe trains"""
 RECIPES: dict[str, Callable[[str], TrainConfig]] = {
     "basic": basic,
