@@ -245,7 +245,7 @@ def test_an_appended_record_is_on_the_disk_or_an_error(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(records.os, "fsync", fail)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device: .*record.jsonl"):
         append_record(tmp_path / "record.jsonl", {"kind": "epoch"})
 
 

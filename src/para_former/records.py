@@ -20,6 +20,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -98,21 +99,21 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     written: dict[Path, tuple[Path, Path]] = {}
     try:
         for path, content in contents.items():
-            target = Path(os.path.realpath(path))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists() and not target.is_file():
-                target.write_bytes(content)
-                continue
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            written[path] = temporary, target
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            with _named(path):
+                target = Path(os.path.realpath(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists() and not target.is_file():
+                    target.write_bytes(content)
+                    continue
+                temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+                written[path] = temporary, target
+                with open(temporary, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
         for path in written:
-            os.replace(*written[path])
-    except OSError as error:  # a full disk does not say which file had no room
-        raise OSError(error.errno, error.strerror, str(path)) from error
+            with _named(path):
+                os.replace(*written[path])
     finally:
         for temporary, _ in written.values():
             temporary.unlink(missing_ok=True)
@@ -133,7 +134,7 @@ def append_record(path: Path, record: Record) -> None:
     """Add one line to the record file at ``path``, on the disk when this returns; a line cut off by a kill goes."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as file:
+    with _named(path), open(path, "a+b") as file:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX)  # or half of another's line looks cut off, and goes
         file.seek(0)
@@ -168,6 +169,15 @@ def find_records(roots: Iterable[Path]) -> Iterator[tuple[Path, list[Record]]]:
             raise InputError(f"{root}: no such file or folder; expected a run, a record file or a folder of them")
         for path in [root] if root.is_file() else sorted(root.rglob("*.jsonl")):
             yield path, read_records(path)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An error of the system names the file: a full disk does not say which one had no room."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _version(package: str) -> str:
