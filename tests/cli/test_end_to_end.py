@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+from para_former.cli import evaluate
 from para_former.cli.main import COMMANDS
 from para_former.cli.train import recipe_of
 from para_former.data import DeviceSplit, evaluation_batches, load_dataset
 from para_former.errors import InputError
 from para_former.models import load, save
-from para_former.records import read_records
+from para_former.records import read_records, write_records
 from para_former.reports.console import print_tables
 from tests.cli.conftest import TRAIN
 
@@ -229,6 +230,8 @@ def test_predict_takes_folders_and_writes_the_same_as_csv(run, trained, pictures
     for number, picture in enumerate(list(pictures.values())[:2]):
         shutil.copy(picture, folder / ("deeper" if number else ".") / f"{number}.png")
     (folder / "notes.txt").write_text("no picture")
+    (folder / ".thumbnails").mkdir()
+    (folder / ".thumbnails" / "0.png").write_text("hidden, and no picture")
     table = tmp_path / "table.csv"
     code, out, _ = run("predict", trained, folder, "--json", "--csv", table)
     results = json.loads(out)
@@ -238,6 +241,22 @@ def test_predict_takes_folders_and_writes_the_same_as_csv(run, trained, pictures
     expected = [(r["image"], g["class"], g["probability"]) for r in results for g in r["predictions"]]
     assert [(row["image"], row["class"], float(row["probability"])) for row in rows] == expected
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5"] * 2
+
+
+def test_evaluate_holds_no_more_images_than_a_step_of_the_run_in_the_end(run, trained, monkeypatch):
+    line, *others = read_records(trained / "record.jsonl")
+    line["config"]["batch_size"], seen = 400, []
+    resumed = {**line, "kind": "resumed", "epoch": 0, "accumulate": 8}
+
+    def note(*arguments, batch_size):
+        seen.append(batch_size)
+        return evaluation_batches(*arguments, batch_size=batch_size)
+
+    monkeypatch.setattr(evaluate, "evaluation_batches", note)
+    for lines in ([{**line, "accumulate": 4}], [{**line, "accumulate": 4}, resumed]):
+        write_records(trained / "record.jsonl", [*lines, *others])
+        assert run("evaluate", trained, "--device=cpu").code == 0
+    assert seen == [100, 50]
 
 
 def test_weights_in_another_format_are_used_as_float32(run, trained):

@@ -129,6 +129,37 @@ def test_a_file_that_broke_off_goes_on_where_it_stopped(tiny, arrays, archive, t
     assert not list((tmp_path / "data").rglob("*.part"))
 
 
+class InPieces(http.server.BaseHTTPRequestHandler):
+    """Sends pieces, each behind its own length, as a proxy may; nowhere that of all."""
+
+    protocol_version, content = "HTTP/1.1", b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(self.content), 1000):
+            piece = self.content[start : start + 1000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_file_whose_length_is_told_in_pieces(tiny, arrays, archive, tmp_path):
+    handler = type("Handler", (InPieces,), {"content": archive})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{running.server_port}/archive.tar.gz"
+        download(replace(tiny, archives={"cifar-10-python.tar.gz": url}), tmp_path / "data")
+        running.shutdown()
+        thread.join()
+    np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
+
+
 def test_an_archive_put_there_by_hand_is_unpacked(tiny, arrays, archive, tmp_path, no_network):
     folder = tmp_path / "data" / tiny.name
     folder.mkdir(parents=True)

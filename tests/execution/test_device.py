@@ -1,6 +1,7 @@
 """Constants of a device: to a file and back, refused when broken, measured on this machine."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def test_constants_come_back_from_a_file_as_they_were(constants, tmp_path):
     ],
 )
 def test_broken_constants_are_refused_by_name(change, message, tmp_path):
-    values = CPU.to_dict()
+    values = asdict(CPU)
     change(values)
     with pytest.raises(InputError, match=message):
         DeviceConstants.from_dict(values)
@@ -68,7 +69,7 @@ def test_measured_constants_are_positive_and_name_their_conditions(monkeypatch, 
     measured = calibration.measure_device.__wrapped__(torch.device("cpu"), torch.get_num_threads(), torch.float32)
     assert (measured.kind, measured.dtype, measured.lanes) == ("cpu", "float32", torch.get_num_threads())
     assert [rows for rows, _ in measured.batched_rate] == [rows for rows, _ in measured.single_rate]
-    assert DeviceConstants.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+    assert DeviceConstants.from_dict(json.loads(json.dumps(asdict(measured)))) == measured
 
 
 def test_the_middle_of_rounds_is_taken_value_by_value():

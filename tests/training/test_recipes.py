@@ -62,6 +62,12 @@ def test_what_a_run_changes_is_named_augmentation_too():
     assert changed_settings(replace(run, **changes)) == ["cutmix", "lr", "mixup", "stem", "width"]
 
 
+def test_parts_of_a_batch_are_a_change_where_a_batch_norm_sees_them():
+    run = replace(get_recipe("shallow", "cifar10"), accumulate=2)
+    assert changed_settings(run) == []
+    assert changed_settings(replace(run, stem="conv")) == ["accumulate", "stem"]
+
+
 def test_a_study_has_a_name_for_what_it_changes():
     for study, recipe in ((variants, "paper"), (changed, "shallow")):
         assert {tuple(changed_settings(run)) for _, run in study(get_recipe(recipe, "cifar10"))} == {()}

@@ -202,9 +202,10 @@ def test_a_record_says_where_the_run_went_on_and_under_which_conditions(stop_at)
     ):  # twice in the second epoch: the first try to go on has nothing
         with stop_at("learning_rate", call):
             train_quietly(tiny_run(resume=resume))
-    train_quietly(tiny_run(resume=True))
+    train_quietly(tiny_run(resume=True, accumulate=2))
     first, resumed = lines_of(Path("run"), "run")[0], lines_of(Path("run"), "resumed")
     assert [line["epoch"] for line in resumed] == [1]
+    assert (first["accumulate"], resumed[0]["accumulate"]) == (1, 2)
     assert resumed[0]["compile"] is first["compile"] is False
     assert resumed[0]["environment"]["threads"] == torch.get_num_threads()
 

@@ -118,6 +118,7 @@ def test_the_record_names_the_weights_by_name_and_content_and_not_by_place(earli
     first = run_line(train_quietly(fine_tuning(earlier, epochs=1)))
     assert first["pretrained"]["name"] == "earlier-run" and first["pretrained"]["dataset"] == "digits"
     assert str(earlier.parent) not in json.dumps(first)
+    assert fine_tuning(earlier / "..").pretrained_name() == earlier.parent.name
     other = train_quietly(tiny_run(epochs=1, batch_size=400, seed=8, output=tmp_path / "other" / "earlier-run"))
     second = run_line(train_quietly(fine_tuning(other, epochs=1, output=Path("second"))))
     assert second["pretrained"]["sha256"] != first["pretrained"]["sha256"]

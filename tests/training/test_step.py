@@ -166,6 +166,16 @@ def test_a_state_without_the_optimiser_is_refused():
         learner().load_state(state, Path("state"))
 
 
+def test_a_state_from_before_the_first_step_that_fp16_does_not_skip_is_whole():
+    each, other = (learner(optimizer="sgd", precision="fp16") for _ in range(2))
+    each.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
+    before = weights(each.model)
+    each.step(IMAGES, LABELS, 0.1)
+    assert torch.equal(weights(each.model), before)
+    other.load_state(each.state(), Path("state"))
+    assert other.scaler.get_scale() == each.scaler.get_scale()
+
+
 @pytest.mark.parametrize("name", ["optimizer.0.exp_avg", "optimizer.3.exp_avg_sq"])
 def test_a_moment_of_another_shape_is_refused(name):
     """PyTorch would read and write beyond its end."""

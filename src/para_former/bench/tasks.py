@@ -41,7 +41,7 @@ class Task:
                     parameter += torch.randn_like(parameter) * config.width**-0.5
             images = torch.randn(batch, config.in_channels, *config.image_shape)
             labels = torch.randint(max(config.num_classes, 1), (batch,))
-        self.model, self.images, self.labels = model.to(device), images.to(device), labels.to(device)
+        self.model, self.images, self.labels = model, images, labels
         self.dtype, self.weight_dtype = dtype, dtype
         self._expected: dict[Function, Tensor] = {}
 
@@ -51,7 +51,7 @@ class Task:
             return deepcopy(self.model)
         config = self.model.config
         with self.images.device:
-            serial = ParaFormer(replace(config, depth=config.layers)).to(self.images).eval()
+            serial = ParaFormer(replace(config, depth=config.layers)).eval()
         serial.load_state_dict(from_timm(under_timm_names(self.model.state_dict(), config), serial.config))
         return serial
 

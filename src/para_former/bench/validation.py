@@ -1,7 +1,7 @@
 """The planner's predictions beside measured times: how far a reader may trust `para-former plan`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -57,7 +57,7 @@ def validate(points: Iterable[Point], path: Path, device: torch.device, seconds:
         point = replace(point, contenders=tuple(PREDICTED[device.type]))
         record = measure(point, suite="validation", device=device, seconds=seconds)
         for row in predicted_beside_measured([record], constants):
-            both = {"constants": constants.to_dict(), "environment": record["environment"]}
+            both = {"constants": asdict(constants), "environment": record["environment"]}
             append_record(path, {"kind": "prediction", **row, **both})
             yield row
 

@@ -16,7 +16,7 @@ from para_former.records import Record, append_record, environment, expect_file
 from para_former.training.datasets import dataset_of
 from para_former.training.device import pick_device
 from para_former.training.loop import images_at_once
-from para_former.training.run import EVALUATIONS_FILE, run_line
+from para_former.training.run import EVALUATIONS_FILE, parts_of_a_step, run_line
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def run(arguments: list[str], console: Console) -> Record:
     model = load(options.run).float().to(device)
     dataset = dataset_of(line, options.data_root)
     split = DeviceSplit.from_split(getattr(dataset, options.split), device)
-    batches = evaluation_batches(split, dataset.spec, batch_size=images_at_once(line["config"]["batch_size"]))
+    at_once = images_at_once(line["config"]["batch_size"], parts_of_a_step(options.run))
+    batches = evaluation_batches(split, dataset.spec, batch_size=at_once)
     figures = classify(model, batches, dataset.spec.num_classes)
     result = {"split": options.split, "classes": list(dataset.spec.classes), **figures}
     append_record(options.run / EVALUATIONS_FILE, {"kind": "evaluation", **result, "environment": environment()})

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from para_former.cli.parsing import parse
-from para_former.data import DatasetSpec, is_picture, network_input, read_picture, spec_from_record
+from para_former.data import DatasetSpec, is_picture_below, network_input, read_picture, spec_from_record
 from para_former.errors import InputError, first_few
 from para_former.models import ParaFormer, load
 from para_former.records import Record, expect_file, write_atomically
@@ -74,7 +74,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         found = [path]
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if is_picture(file) and file.is_file())
+            found = sorted(file for file in path.rglob("*") if is_picture_below(path, file) and file.is_file())
         if not found:
             raise InputError(f"{path}: expected an image, or a folder with images in it, found none")
         yield from found

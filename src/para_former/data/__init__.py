@@ -5,7 +5,7 @@ from para_former.data.batches import DeviceSplit, evaluation_batches, training_b
 from para_former.data.cache import Dataset, Split, load_dataset
 from para_former.data.color import color_jitter
 from para_former.data.downloads import download
-from para_former.data.folders import is_picture
+from para_former.data.folders import is_picture, is_picture_below
 from para_former.data.geometry import crop_flip, erase, resized_crop
 from para_former.data.inputs import network_input, normalize
 from para_former.data.pictures import read_picture
@@ -29,6 +29,7 @@ __all__ = [
     "evaluation_batches",
     "get_spec",
     "is_picture",
+    "is_picture_below",
     "load_dataset",
     "locate",
     "network_input",

@@ -89,12 +89,12 @@ def _fetch(url: str, path: Path) -> None:
     console = Console(stderr=True)
     with answer:
         done = done if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
-        length = int(answer.headers["Content-Length"])
+        length = int(answer.headers["Content-Length"] or 0)  # none where a proxy sends pieces, whose end it tells
         bar = {"description": path.name, "console": console, "transient": True, "disable": not console.is_terminal}
         part.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "ab" if done else "wb") as file, wrap_file(answer, length, **bar) as body:
             shutil.copyfileobj(body, file)
-    if part.stat().st_size != done + length:
+    if length and part.stat().st_size != done + length:
         raise ConnectionError(f"it broke off; the same command goes on after {part.stat().st_size:,} bytes")
     os.replace(part, path)
 

@@ -7,6 +7,7 @@ In the second form every class gives a fifth of its pictures to test, the same o
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ class PictureFolder:
     test: Files
 
 
-def folder_spec(name: str, image_size: int = 224) -> DatasetSpec:
+def folder_spec(name: str, image_size: int) -> DatasetSpec:
     """The spec of ``folder:PATH``: classes are the folders' sorted names, mean and std those of ImageNet."""
     listed = list_folder(name)
     return DatasetSpec(
@@ -97,14 +98,15 @@ def is_picture(file: str | Path) -> bool:
     return str(file).lower().endswith(EXTENSIONS) and not os.path.basename(file).startswith(".")
 
 
+def is_picture_below(folder: Path, file: str | Path) -> bool:
+    """The same of a file somewhere below ``folder``, where those in hidden folders do not count."""
+    return is_picture(file) and not any(part.startswith(".") for part in Path(file).relative_to(folder).parts)
+
+
 def _pictures(path: Path, classes: Sequence[str]) -> Files:
     """Sorted by class, then by path."""
-
-    def counts(file: str) -> bool:
-        return is_picture(file) and not any(part.startswith(".") for part in Path(file).relative_to(path).parts)
-
     labels = {name: label for label, name in enumerate(classes)}
-    return make_dataset(path, labels, is_valid_file=counts, allow_empty=True)
+    return make_dataset(path, labels, is_valid_file=partial(is_picture_below, path), allow_empty=True)
 
 
 def _check_occurring(path: Path, classes: Sequence[str], files: Files) -> None:

@@ -54,9 +54,6 @@ class DeviceConstants:
         """Bytes of one number."""
         return getattr(torch, self.dtype).itemsize
 
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> "DeviceConstants":
         """Errors: InputError where fields are missing or unknown, numbers not above 0 and finite, or sizes unsorted."""
@@ -101,7 +98,7 @@ def read_constants(path: Path) -> DeviceConstants:
 
 
 def write_constants(path: Path, constants: DeviceConstants) -> None:
-    write_atomically(path, (json.dumps(constants.to_dict(), indent=1) + "\n").encode())
+    write_atomically(path, (json.dumps(asdict(constants), indent=1) + "\n").encode())
 
 
 def seconds_per_operation(curve: Curve, size: int) -> float:

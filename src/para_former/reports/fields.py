@@ -55,8 +55,9 @@ FORMS: dict[str, Form] = {
         "pretrained?": ({"name": str, "sha256": str, "dataset?": str}, None),
         "environment": ENVIRONMENT,
         "compile?": bool,
+        "accumulate?": int,
     },
-    "resumed": {"epoch": int, "environment": ENVIRONMENT, "compile": bool},
+    "resumed": {"epoch": int, "environment": ENVIRONMENT, "compile": bool, "accumulate?": int},
     "epoch": {"epoch": int, "validation_top1": float, "images_per_second": float, "seconds": float},
     "test": {
         "epoch": int,

@@ -4,6 +4,7 @@ A recipe (`recipes.py`) is a function that returns one; flags override its field
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -172,7 +173,7 @@ class TrainConfig:
 
     def pretrained_name(self) -> str | None:
         """What the weights to begin with are called, wherever they lie."""
-        return Path(self.pretrained).name if self.pretrained else None
+        return Path(os.path.abspath(self.pretrained)).name if self.pretrained else None
 
     def dataset_label(self) -> str:
         """The data set as part of a path: a folder of pictures by its last name."""

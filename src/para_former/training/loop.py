@@ -108,7 +108,7 @@ def _begin(config: TrainConfig, device: torch.device, console: Console) -> tuple
     """
     torch.manual_seed(config.seed)
     model = ParaFormer(config.network(get_spec(config.dataset, config.image_size)))
-    checkpoint = load_checkpoint(config.folder(), warn=lambda line: console.print(line)) if config.resume else None
+    checkpoint = load_checkpoint(config.folder(), warn=console.print) if config.resume else None
     start = start_from_pretrained(model, config) if config.pretrained and not checkpoint else None
     dataset = _dataset(config, start)
     learner = Learner(model.to(device), config, device)
@@ -135,7 +135,7 @@ def evaluate(learner: Learner, dataset: Dataset, split: DeviceSplit) -> Record:
     return classify(learner.logits, batches, dataset.spec.num_classes)
 
 
-def images_at_once(batch_size: int, parts: int = 1) -> int:
+def images_at_once(batch_size: int, parts: int) -> int:
     """Images evaluated at once: no more than a step holds, so what trains in a memory is evaluated in it."""
     return min(EVALUATION_BATCH, -(-batch_size // parts))
 

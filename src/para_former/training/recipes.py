@@ -212,7 +212,7 @@ def changed_settings(config: TrainConfig) -> list[str]:
     """
     if config.recipe not in RECIPES:
         return []
-    recipe = with_model(get_recipe(config.recipe, config.dataset), config.model).conditions()
+    recipe = {"accumulate": 1, **with_model(get_recipe(config.recipe, config.dataset), config.model).conditions()}
     values = {name: value for name, value in config.conditions().items() if name in recipe.keys() - CHOICES}
     return sorted(name for name, value in values.items() if value != recipe[name])
 

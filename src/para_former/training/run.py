@@ -68,6 +68,11 @@ def result_line(folder: Path) -> Record:
     raise InputError(f"{folder / RECORD_FILE}: expected the test result of a finished run, found none")
 
 
+def parts_of_a_step(folder: Path) -> int:
+    """Into how many parts a run divided its batches in the end; 1 where its record is from before that was told."""
+    return _lines(folder, "run", "resumed")[-1].get("accumulate", 1)
+
+
 def check_place(config: TrainConfig) -> None:
     """Refuse, before anything is loaded, to start where a run is or to resume where none like this one waits."""
     folder = config.folder()
@@ -162,4 +167,4 @@ def resume_record(config: TrainConfig, device: torch.device, epochs: int) -> Non
 
 def _conditions(config: TrainConfig, device: torch.device) -> Record:
     place = {**environment(), "device": describe(device), "threads": torch.get_num_threads()}
-    return {"environment": place, "compile": config.compile}
+    return {"environment": place, "compile": config.compile, "accumulate": config.accumulate}

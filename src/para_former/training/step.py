@@ -37,7 +37,7 @@ class Learner:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.average: AveragedModel | None = None
         if config.ema:
-            self.average = AveragedModel(model, use_buffers=True)  # BatchNorm's too
+            self.average = AveragedModel(model)
         if config.compile:
             torch.compiler.reset()  # PyTorch compiles few networks in one process, and runs all further ones uncompiled
         self._compute = torch.compile(model) if config.compile else model
@@ -133,13 +133,14 @@ class Learner:
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
         parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
-        if sorted(moments) != list(range(len(parameters))):
+        none_yet = not moments and self.scaler.is_enabled()  # it has skipped every step so far
+        if not none_yet and sorted(moments) != list(range(len(parameters))):
             wanted, found = len(parameters), len(moments)
             raise InputError(f"{source}: expected the optimiser's state of {wanted} parameters, found {found}")
-        for index, parameter in enumerate(parameters):
-            for key, tensor in moments[index].items():
-                if tensor.dim() and tensor.shape != parameter.shape:  # PyTorch would read and write beyond it
-                    wanted, found = list(parameter.shape), list(tensor.shape)
+        for index, moment in moments.items():
+            for key, tensor in moment.items():
+                if tensor.dim() and tensor.shape != parameters[index].shape:  # PyTorch would read and write beyond it
+                    wanted, found = list(parameters[index].shape), list(tensor.shape)
                     raise InputError(f"{source}: {key} of parameter {index}: expected shape {wanted}, found {found}")
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
