@@ -59,6 +59,26 @@ def test_the_longest_training_counts_and_other_sizes_or_pretrained_weights_never
     assert longest(found(records), "cifar10", ("modern",), (1, 6)) is None
 
 
+def test_a_row_has_the_networks_that_differ_from_the_papers_recipe_in_the_residual_alone():
+    def trained(recipe, top1, epochs=3, **settings):
+        lines = helpers.training(1, 6, top1, recipe=recipe, epochs=epochs)
+        lines[0]["config"] |= {"schedule": "cosine", **settings}
+        return lines
+
+    def normed_row(study):
+        records = {"own": trained("paper-short", 58.0, residual="standard"), "study": study}
+        start = "| CIFAR-10 (measured, normed residual) |"
+        text = build_markdown(records)
+        return row(text, start)[2] if start in text else None
+
+    for study in ("fingerprint", "paper-short-ablation"):
+        cell = normed_row(trained(study, 57.0, residual="normed"))
+        assert cell == "57.00 (−7.90, 3 epochs of paper-short) [seed 0](study)"
+        assert normed_row(trained(study, 57.0, residual="normed", schedule="constant")) is None
+        assert normed_row(trained(study, 57.0, residual="standard", schedule="constant")) is None
+        assert normed_row(trained(study, 57.0, residual="normed", epochs=4)) is None
+
+
 def variant(residual, top1, layers=1, epochs=3):
     lines = helpers.training(1, layers, top1, recipe="fingerprint", epochs=epochs)
     lines[0]["model_config"] |= {"mlp_ratio": 4.0, "residual": residual}

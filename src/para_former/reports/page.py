@@ -99,20 +99,21 @@ def build_markdown(records_by_path: Mapping[str, list[Record]], way: str = "") -
 def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     """All blocks of the report; their links are the paths of the records."""
     runs, latencies = collect(records_by_path)
-    ours, tried, changed = ([run for run in runs if run.study == study] for study in ("", *STUDIES))
+    ours = [run for run in runs if not run.study]
     found = experiments([run for run in ours if run.whole], latencies)
+    tried, changed = (experiments([run for run in runs if run.study == study], latencies) for study in STUDIES)
     theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found):
-        blocks += reproduction_section(found)
+        blocks += reproduction_section(found, [*tried, *changed])
     blocks += answers_section(found)
     blocks += frontier_section(found)
     blocks += bench_section(records_by_path)
-    blocks += ablation_section(found, experiments(changed, latencies))
+    blocks += ablation_section(found, changed)
     blocks += data_effect_section(ours, theory)
     blocks += transfer_section(found)
-    blocks += fingerprint_section(found, experiments(tried, []))
+    blocks += fingerprint_section(found, tried)
     for _, members in groupby(found, key=lambda experiment: experiment.dataset):
         blocks += _dataset(list(members))
     blocks += theory_section(theory, found)

@@ -5,6 +5,7 @@ paper and links to its records. The sentences are `answers.py`; each data set in
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from para_former.records import OF_THE_PAPER
@@ -21,13 +22,15 @@ ROWS = {
     "measured, ours": ("modern", "shallow"),
 }
 """recipes of each row: the paper's likely settings, the same for fewer epochs, and ours for the same m-n"""
+ONLY_NORMED = {"residual": ('"standard"', '"normed"')}
+"""the one setting, before and after, in which a row more departs from the first two"""
 
 
-def reproduction_section(found: Sequence[Experiment]) -> Iterator[Block]:
+def reproduction_section(found: Sequence[Experiment], studies: Sequence[Experiment]) -> Iterator[Block]:
     """Both tables, and where the paper's text and its tables disagree."""
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
-        yield _table(number, printed, found)
+        yield _table(number, printed, found, list(normed(found, studies)))
     yield Heading(3, "What the paper says of its tables")
     yield Points(answers.PAPER_AGAINST_ITSELF)
 
@@ -59,7 +62,20 @@ def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Expe
         yield fingerprint_table(tried)
 
 
-def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
+def normed(found: Sequence[Experiment], studies: Sequence[Experiment]) -> Iterator[Experiment]:
+    """The networks of studies whose training differs from one by the paper's recipes in the residual, as that one's."""
+    for own in found:
+        runs = {network.model: network.runs[0] for network in own.measured if own.recipe in OF_THE_PAPER}
+        for study in studies:
+            if (study.dataset, study.epochs, study.start) == (own.dataset, own.epochs, own.start):
+                pairs = ((runs[network.model], network) for network in study.measured if network.model in runs)
+                alike = tuple(two for one, two in pairs if one.differences(two.runs[0]) == ONLY_NORMED)
+                yield replace(study, recipe=own.recipe, variant="", networks=alike)
+
+
+def _table(
+    number: int, printed: dict, found: Sequence[Experiment], with_normed_residual: Sequence[Experiment]
+) -> Table:
     shapes = list(next(iter(printed.values())))
     rows = []
     for dataset, title in paper.TITLES.items():
@@ -68,6 +84,9 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
         measured = {name: [_cell(found, dataset, recipes, shape) for shape in shapes] for name, recipes in ROWS.items()}
         if all(cell.kind == "missing" for cells in measured.values() for cell in cells):
             measured = {"measured": next(iter(measured.values()))}
+        more = [_cell(with_normed_residual, dataset, OF_THE_PAPER, shape) for shape in shapes]
+        if any(cell.kind != "missing" for cell in more):
+            measured["measured, normed residual"] = more
         rows += [(Cell(title, below=name), *cells) for name, cells in measured.items()]
     columns = ("Data set", *(network_label(f"para_former_{m}_{n}", m, n) for m, n in shapes))
     caption = (
@@ -75,7 +94,8 @@ def _table(number: int, printed: dict, found: Sequence[Experiment]) -> Table:
         "epoch, mean ± sample standard deviation over seeds; with it the distance to the paper in points, the epochs, "
         "the recipe, and the record of each seed. Paper: the recipe of the paper's likely settings; paper-short: "
         "fewer epochs at ten times their rate, annealed; ours: a recipe of ours, from patches, with epochs and a "
-        "number of heads of its own."
+        "number of heads of its own; normed residual: as the first two but for the residual, which adds to the normed "
+        "input as in the authors' later code."
     )
     return Table(caption, columns, frozenset(columns[1:]), tuple(rows))
 
