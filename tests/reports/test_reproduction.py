@@ -73,7 +73,7 @@ def test_a_row_has_the_networks_that_differ_from_the_papers_recipe_in_the_residu
 
     for study in ("fingerprint", "paper-short-ablation"):
         cell = normed_row(trained(study, 57.0, residual="normed"))
-        assert cell == "57.00 (−7.90, 3 epochs of paper-short) [seed 0](study)"
+        assert cell == "57.00 (−7.90, 3 epochs of paper-short, residual normed) [seed 0](study)"
         assert normed_row(trained(study, 57.0, residual="normed", schedule="constant")) is None
         assert normed_row(trained(study, 57.0, residual="standard", schedule="constant")) is None
         assert normed_row(trained(study, 57.0, residual="normed", epochs=4)) is None

@@ -32,7 +32,12 @@ from para_former.reports.document import (
 from para_former.reports.drawings import with_files
 from para_former.reports.experiments import Experiment, experiments
 from para_former.reports.frontier import frontier_section
-from para_former.reports.reproduction import answers_section, fingerprint_section, reproduction_section
+from para_former.reports.reproduction import (
+    answers_section,
+    fingerprint_section,
+    reproduction_section,
+    with_normed_residual,
+)
 from para_former.reports.runs import Run, collect
 from para_former.reports.series import SIZE
 from para_former.reports.theory import collect_theory, theory_section
@@ -101,13 +106,14 @@ def document(records_by_path: Mapping[str, list[Record]]) -> list[Block]:
     runs, latencies = collect(records_by_path)
     ours = [run for run in runs if not run.study]
     found = experiments([run for run in ours if run.whole], latencies)
+    normed = with_normed_residual(runs)
     tried, changed = (experiments([run for run in runs if run.study == study], latencies) for study in STUDIES)
     theory = collect_theory(records_by_path)
     title = Heading(1, "Para-Former: accuracy and latency, measured")
     blocks: list[Block] = []
     if any(experiment.dataset in paper.TITLES for experiment in found):
-        blocks += reproduction_section(found, [*tried, *changed])
-    blocks += answers_section(found)
+        blocks += reproduction_section(found, normed)
+    blocks += answers_section(found, normed)
     blocks += frontier_section(found)
     blocks += bench_section(records_by_path)
     blocks += ablation_section(found, changed)

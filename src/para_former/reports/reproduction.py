@@ -11,9 +11,10 @@ from itertools import groupby
 from para_former.records import OF_THE_PAPER
 from para_former.reports import answers, paper
 from para_former.reports.document import Block, Cell, Heading, Paragraph, Points, Table
-from para_former.reports.experiments import Experiment, Network, network_label
+from para_former.reports.experiments import Experiment, Network, experiments, network_label
 from para_former.reports.fingerprint import fingerprint_table
 from para_former.reports.rivals import rivals, rivals_table, summary
+from para_former.reports.runs import Run
 from para_former.reports.tables import linked_accuracy, not_measured, signed
 
 ROWS = {
@@ -26,18 +27,18 @@ ONLY_NORMED = {"residual": ('"standard"', '"normed"')}
 """the one setting, before and after, in which a row more departs from the first two"""
 
 
-def reproduction_section(found: Sequence[Experiment], studies: Sequence[Experiment]) -> Iterator[Block]:
+def reproduction_section(found: Sequence[Experiment], normed: Sequence[Experiment]) -> Iterator[Block]:
     """Both tables, and where the paper's text and its tables disagree."""
     yield Heading(2, "The paper's tables, measured", anchor="reproduction")
     for number, printed in ((2, paper.TABLE_2), (3, paper.TABLE_3)):
-        yield _table(number, printed, found, list(normed(found, studies)))
+        yield _table(number, printed, found, normed)
     yield Heading(3, "What the paper says of its tables")
     yield Points(answers.PAPER_AGAINST_ITSELF)
 
 
-def answers_section(found: Sequence[Experiment]) -> Iterator[Block]:
+def answers_section(found: Sequence[Experiment], normed: Sequence[Experiment]) -> Iterator[Block]:
     """What the records answer to the paper's questions, and to the one it leaves out; nothing without an answer."""
-    asked, pairs = answers.questions(found), rivals(found)
+    asked, pairs = answers.questions([*found, *normed]), rivals(found)
     if asked or pairs:
         yield Heading(2, "Answers to the paper's questions", anchor="answers")
     for title, sentences in asked:
@@ -62,20 +63,26 @@ def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Expe
         yield fingerprint_table(tried)
 
 
-def normed(found: Sequence[Experiment], studies: Sequence[Experiment]) -> Iterator[Experiment]:
-    """The networks of studies whose training differs from one by the paper's recipes in the residual, as that one's."""
-    for own in found:
-        runs = {network.model: network.runs[0] for network in own.measured if own.recipe in OF_THE_PAPER}
-        for study in studies:
-            if (study.dataset, study.epochs, study.start) == (own.dataset, own.epochs, own.start):
-                pairs = ((runs[network.model], network) for network in study.measured if network.model in runs)
-                alike = tuple(two for one, two in pairs if one.differences(two.runs[0]) == ONLY_NORMED)
-                yield replace(study, recipe=own.recipe, variant="", networks=alike)
+def with_normed_residual(runs: Sequence[Run]) -> list[Experiment]:
+    """The runs of studies that differ from one by a recipe of the paper in the residual alone, as runs of that recipe.
+
+    Tested ones from scratch; without latencies, which the residual does not change.
+    """
+    own = {_trained(run): run for run in runs if run.line["recipe"] in OF_THE_PAPER and not run.start}
+    alike = []
+    for run in runs:
+        other = own.get(_trained(run))
+        if run.study and other and other.differences(run) == ONLY_NORMED:
+            changed = {"recipe": other.line["recipe"], "changed": list(ONLY_NORMED)}
+            alike.append(replace(run, line={**run.line, **changed}))
+    return experiments(alike, [])
 
 
-def _table(
-    number: int, printed: dict, found: Sequence[Experiment], with_normed_residual: Sequence[Experiment]
-) -> Table:
+def _trained(run: Run) -> tuple[str, str, int]:
+    return run.line["dataset"], run.line["model"], run.line["epochs"]
+
+
+def _table(number: int, printed: dict, found: Sequence[Experiment], normed: Sequence[Experiment]) -> Table:
     shapes = list(next(iter(printed.values())))
     rows = []
     for dataset, title in paper.TITLES.items():
@@ -84,7 +91,7 @@ def _table(
         measured = {name: [_cell(found, dataset, recipes, shape) for shape in shapes] for name, recipes in ROWS.items()}
         if all(cell.kind == "missing" for cells in measured.values() for cell in cells):
             measured = {"measured": next(iter(measured.values()))}
-        more = [_cell(with_normed_residual, dataset, OF_THE_PAPER, shape) for shape in shapes]
+        more = [_cell(normed, dataset, OF_THE_PAPER, shape) for shape in shapes]
         if any(cell.kind != "missing" for cell in more):
             measured["measured, normed residual"] = more
         rows += [(Cell(title, below=name), *cells) for name, cells in measured.items()]
