@@ -77,6 +77,11 @@ def test_a_row_has_the_networks_that_differ_from_the_papers_recipe_in_the_residu
         assert normed_row(trained(study, 57.0, residual="normed", schedule="constant")) is None
         assert normed_row(trained(study, 57.0, residual="standard", schedule="constant")) is None
         assert normed_row(trained(study, 57.0, residual="normed", epochs=4)) is None
+    direct = trained("paper-short", 57.0, residual="normed")
+    direct[0] |= {"changed": ["residual"], "seed": 1}
+    assert normed_row(direct) == cell.replace("seed 0", "seed 1")
+    text = build_markdown({"a": direct, "own": trained("paper-short", 58.0, residual="standard")})
+    assert row(text, "| CIFAR-10 (measured, paper-short) |")[2].startswith("58.00")
 
 
 def variant(residual, top1, layers=1, epochs=3):

@@ -38,7 +38,9 @@ def reproduction_section(found: Sequence[Experiment], normed: Sequence[Experimen
 
 def answers_section(found: Sequence[Experiment], normed: Sequence[Experiment]) -> Iterator[Block]:
     """What the records answer to the paper's questions, and to the one it leaves out; nothing without an answer."""
-    asked, pairs = answers.questions([*found, *normed]), rivals(found)
+    again = {(each.dataset, each.name) for each in normed}
+    others = [each for each in found if (each.dataset, each.name) not in again]
+    asked, pairs = answers.questions([*others, *normed]), rivals(found)
     if asked or pairs:
         yield Heading(2, "Answers to the paper's questions", anchor="answers")
     for title, sentences in asked:
@@ -64,15 +66,16 @@ def fingerprint_section(found: Sequence[Experiment], fingerprints: Sequence[Expe
 
 
 def with_normed_residual(runs: Sequence[Run]) -> list[Experiment]:
-    """The runs of studies that differ from one by a recipe of the paper in the residual alone, as runs of that recipe.
+    """The runs that differ from one by a recipe of the paper in the residual alone, those of studies among them.
 
-    Tested ones from scratch; without latencies, which the residual does not change.
+    As runs of that recipe, and without latencies, which the residual does not change.
     """
-    own = {_trained(run): run for run in runs if run.line["recipe"] in OF_THE_PAPER and not run.start}
+    whole = [run for run in runs if run.whole and not run.start]
+    own = {_trained(run): run for run in whole if run.line["recipe"] in OF_THE_PAPER and not run.changed}
     alike = []
-    for run in runs:
+    for run in whole:
         other = own.get(_trained(run))
-        if run.study and other and other.differences(run) == ONLY_NORMED:
+        if other and other.differences(run) == ONLY_NORMED:
             changed = {"recipe": other.line["recipe"], "changed": list(ONLY_NORMED)}
             alike.append(replace(run, line={**run.line, **changed}))
     return experiments(alike, [])
@@ -119,7 +122,10 @@ def _cell(found: Sequence[Experiment], dataset: str, recipes: Sequence[str], sha
 def longest(
     found: Sequence[Experiment], dataset: str, recipes: Sequence[str], shape: tuple[int, int]
 ) -> tuple[Experiment, Network] | None:
-    """The longest tested training of the paper's network from scratch under these recipes; of equals most seeds."""
+    """The longest tested training of the paper's network from scratch under these recipes.
+
+    Of equals one by the recipe as it is, then one of most seeds.
+    """
     name = "para_former_{}_{}".format(*shape)
     tested = [
         (experiment, network)
@@ -128,4 +134,4 @@ def longest(
         for network in experiment.measured
         if network.model == name
     ]
-    return max(tested, key=lambda pair: (pair[0].epochs, pair[1].seeds), default=None)
+    return max(tested, key=lambda pair: (pair[0].epochs, not pair[1].changed, pair[1].seeds), default=None)
