@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from para_former.data import SPECS, get_spec, spec_from_record
-from para_former.records import ABLATION, FINGERPRINT, read_records
+from para_former.records import ABLATION, FINGERPRINT, STUDIES, read_records
 from para_former.training.ablation import changed
 from para_former.training.fingerprint import variants
 from para_former.training.recipes import RECIPES, changed_settings, get_recipe, with_model
@@ -16,13 +16,13 @@ COMMITTED = {path.parent: read_records(path)[0] for path in sorted(RESULTS.glob(
 CHOSEN = ("epochs", "seed", "precision", "train_images", "pretrained")  # on the command line, not by a recipe
 
 
-def committed_runs(*recipes):
+def committed_runs(belongs):
     for folder, line in COMMITTED.items():
-        if line["recipe"] in recipes:
+        if belongs(line["recipe"]):
             yield pytest.param(folder, line, id=folder.relative_to(RESULTS).as_posix())
 
 
-@pytest.mark.parametrize(("folder", "line"), list(committed_runs(*RECIPES)))
+@pytest.mark.parametrize(("folder", "line"), list(committed_runs(lambda recipe: recipe in RECIPES)))
 def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(folder, line):
     """Else the figures in the docs are no longer those of the recipe."""
     config = with_model(get_recipe(line["recipe"], line["dataset"]), line["model"])
@@ -30,12 +30,12 @@ def test_a_recipe_is_what_it_was_when_its_committed_runs_were_trained(folder, li
     assert config.first_difference({**line["config"], **{name: own[name] for name in chosen}}) is None
 
 
-@pytest.mark.parametrize(("folder", "line"), list(committed_runs(ABLATION, FINGERPRINT)))
+@pytest.mark.parametrize(("folder", "line"), list(committed_runs(lambda recipe: recipe.endswith(STUDIES))))
 def test_a_study_is_what_it_was_when_its_committed_runs_were_trained(folder, line):
     if line["recipe"] == FINGERPRINT:
-        study, recipe = variants, "paper" if line["epochs"] == 5 else "paper-short"
+        study, recipe = variants, "paper" if line["config"]["lr"] == 1e-4 else "paper-short"
     else:
-        study, recipe = changed, "shallow"
+        study, recipe = changed, line["recipe"].removesuffix(ABLATION)
     config = with_model(dict(study(get_recipe(recipe, line["dataset"])))[folder.parent.name], line["model"])
     own = config.conditions()
     assert config.first_difference({**line["config"], **{name: own[name] for name in CHOSEN}}) is None
