@@ -8,6 +8,7 @@ import io
 import socket
 import tarfile
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -18,18 +19,34 @@ from para_former.data import SPECS, download, downloads, read_split
 from para_former.errors import InputError
 
 
+class Silent:
+    """A server's handler that prints nothing."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def serving(handler):
+    """The address of a server on this machine that answers so."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def server(tmp_path):
     """A folder, and the address under which a server on this machine offers it."""
     folder = tmp_path / "server"
     folder.mkdir()
-    handler = type("Silent", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *arguments: None})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        yield folder, f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+    handler = type("Files", (Silent, http.server.SimpleHTTPRequestHandler), {})
+    with serving(functools.partial(handler, directory=folder)) as address:
+        yield folder, address
 
 
 @pytest.fixture
@@ -90,7 +107,7 @@ def test_another_file_than_the_official_one(server, tiny, archive, tmp_path, mon
     refused(tiny.title, "another file than the official one", spec=tiny, data_root=tmp_path / "data")
 
 
-class BreakingOff(http.server.BaseHTTPRequestHandler):
+class BreakingOff(Silent, http.server.BaseHTTPRequestHandler):
     """Sends half of what is asked for, then closes; ``ranges`` says whether it can go on, ``asked`` what was asked."""
 
     content, ranges, asked = b"", True, []
@@ -105,23 +122,15 @@ class BreakingOff(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(rest[: len(rest) // 2] if len(self.asked) < 3 else rest)
 
-    def log_message(self, *arguments):
-        pass
-
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_file_that_broke_off_goes_on_where_it_stopped(tiny, arrays, archive, tmp_path, monkeypatch, ranges):
     handler = type("Handler", (BreakingOff,), {"content": archive, "ranges": ranges, "asked": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}/archive.tar.gz"
-        spec = replace(tiny, archives={"cifar-10-python.tar.gz": url})
+    with serving(handler) as address:
+        spec = replace(tiny, archives={"cifar-10-python.tar.gz": f"{address}/archive.tar.gz"})
         for _ in range(2):
             refused("it broke off; the same command goes on", spec=spec, data_root=tmp_path / "data")
         download(spec, tmp_path / "data")
-        running.shutdown()
-        thread.join()
     np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
     half = len(archive) // 2
     second = half + (len(archive) - half) // 2 if ranges else half
@@ -129,7 +138,7 @@ def test_a_file_that_broke_off_goes_on_where_it_stopped(tiny, arrays, archive, t
     assert not list((tmp_path / "data").rglob("*.part"))
 
 
-class InPieces(http.server.BaseHTTPRequestHandler):
+class InPieces(Silent, http.server.BaseHTTPRequestHandler):
     """Sends pieces, each behind its own length, as a proxy may; nowhere that of all."""
 
     protocol_version, content = "HTTP/1.1", b""
@@ -144,19 +153,12 @@ class InPieces(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
         self.close_connection = True
 
-    def log_message(self, *arguments):
-        pass
-
 
 def test_a_file_whose_length_is_told_in_pieces(tiny, arrays, archive, tmp_path):
     handler = type("Handler", (InPieces,), {"content": archive})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}/archive.tar.gz"
-        download(replace(tiny, archives={"cifar-10-python.tar.gz": url}), tmp_path / "data")
-        running.shutdown()
-        thread.join()
+    with serving(handler) as address:
+        spec = replace(tiny, archives={"cifar-10-python.tar.gz": f"{address}/archive.tar.gz"})
+        download(spec, tmp_path / "data")
     np.testing.assert_array_equal(read_split(tiny, "test", tmp_path / "data")[0], arrays["test"][0])
 
 
